@@ -1,0 +1,8 @@
+"""Companion package of the book *Transfer Learning, Tested*.
+
+Data flows one way through it: :mod:`tlbook.datasets` → :mod:`tlbook.backbones`
+→ :mod:`tlbook.features` → :mod:`tlbook.transfer` → :mod:`tlbook.evaluation`
+→ :mod:`tlbook.interpret`, :mod:`tlbook.plotting`.
+"""
+
+__version__ = "0.1.0"
