@@ -1,0 +1,48 @@
+"""Import Keras without TensorFlow's start-up messages.
+
+``import tlbook._quiet`` before ``import keras``, in every module of this package that imports Keras at its top. TensorFlow's
+C++ code writes lines about oneDNN, instruction sets and missing GPUs straight to file descriptor 2 while it is imported.
+``TF_CPP_MIN_LOG_LEVEL`` does not hold all of them back, and turning oneDNN off to be rid of its line would cost speed. So
+descriptor 2 leads into a temporary file during that one import; where the import raises, the file is shown after all. Later
+messages of TensorFlow's own logger below the level of errors are held back by ``TF_CPP_MIN_LOG_LEVEL``, unless the reader
+has set it.
+
+Nothing is done where TensorFlow has already been imported, or where another backend was chosen.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["stderr_held"]
+
+
+@contextmanager
+def stderr_held() -> Iterator[None]:
+    """Hold back what native code writes to file descriptor 2; show it if the block raises."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error at all: nothing to hold back
+        yield
+        return
+    sys.stderr.flush() if sys.stderr else None
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                held.seek(0)
+                os.write(2, held.read())
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "tensorflow" not in sys.modules and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    with stderr_held():
+        import keras  # noqa: F401
