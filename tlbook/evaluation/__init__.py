@@ -1,0 +1,96 @@
+"""How good a model is, how sure of that one can be, and whether another is better.
+
+Labels and predictions are class numbers of shape (n,); models put out logits
+of shape (n, N), and :func:`probabilities` is the one place where these become
+probabilities. Values come with their interval as an :class:`Estimate`,
+comparisons as a :class:`PairedTest` whose verdict may be "cannot tell".
+"""
+
+from tlbook.evaluation.calibration import (
+    Reliability,
+    brier_score,
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+)
+from tlbook.evaluation.curves import (
+    PrecisionRecall,
+    Roc,
+    Threshold,
+    bayes_threshold,
+    best_threshold,
+    mean_cost,
+    precision_recall_curve,
+    roc_curve,
+)
+from tlbook.evaluation.intervals import (
+    Estimate,
+    SeedSpread,
+    bootstrap,
+    seed_spread,
+    wilson,
+    wilson_bounds,
+)
+from tlbook.evaluation.metrics import (
+    accuracy,
+    confusion_matrix,
+    f1,
+    group_accuracy,
+    precision,
+    predictions,
+    probabilities,
+    recall,
+    worst_group,
+)
+from tlbook.evaluation.paired import (
+    PairedTest,
+    compare,
+    compare_all,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    paired_t,
+)
+from tlbook.evaluation.power import images_needed, images_needed_paired
+
+__all__ = [
+    "Estimate",
+    "PairedTest",
+    "PrecisionRecall",
+    "Reliability",
+    "Roc",
+    "SeedSpread",
+    "Threshold",
+    "accuracy",
+    "bayes_threshold",
+    "best_threshold",
+    "bootstrap",
+    "brier_score",
+    "compare",
+    "compare_all",
+    "confusion_matrix",
+    "expected_calibration_error",
+    "f1",
+    "fit_temperature",
+    "group_accuracy",
+    "holm",
+    "images_needed",
+    "images_needed_paired",
+    "mcnemar",
+    "mean_cost",
+    "negative_log_likelihood",
+    "paired_bootstrap",
+    "paired_t",
+    "precision",
+    "precision_recall_curve",
+    "predictions",
+    "probabilities",
+    "recall",
+    "reliability",
+    "roc_curve",
+    "seed_spread",
+    "wilson",
+    "wilson_bounds",
+    "worst_group",
+]

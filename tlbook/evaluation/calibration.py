@@ -1,0 +1,197 @@
+"""Does "90 % sure" come true nine times in ten? Measured, drawn, and mended."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from tlbook.evaluation.inputs import class_probabilities, classes, logit_matrix
+from tlbook.evaluation.intervals import wilson_bounds
+from tlbook.evaluation.metrics import probabilities as softmax
+
+__all__ = [
+    "Reliability", "brier_score", "expected_calibration_error", "fit_temperature",
+    "negative_log_likelihood", "reliability",
+]
+
+_LOWEST, _HIGHEST = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against accuracy, in bins of confidence.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (bins + 1,)
+        Bin i holds confidences above ``edges[i]``, up to and including
+        ``edges[i + 1]`` (the first bin also its lower edge).
+    counts : ndarray of int, shape (bins,)
+        Images in each bin.
+    confidence, accuracy : ndarray, shape (bins,)
+        Mean confidence and share right in each bin; NaN where it is empty.
+    low, high : ndarray, shape (bins,)
+        95 % Wilson interval of the accuracy; 0 and 1 where the bin is empty.
+    ece, mce : float
+        Expected and maximum calibration error.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    ece: float
+    mce: float
+
+
+def reliability(
+    labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width"
+) -> Reliability:
+    r"""Bin the confidence of the predicted class and compare it with the accuracy.
+
+    .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{n}\,|\mathrm{acc}(b) - \mathrm{conf}(b)|
+
+    (Guo et al. 2017, ICML, eq. 3; the maximum calibration error, eq. 5, is the
+    largest of these gaps). Its value depends on the bins, and a perfectly
+    calibrated model gets more than 0 by chance: compare only what was measured
+    with the same bins on the same number of images.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (n,)
+    probabilities : array_like, shape (n, N)
+        ``tlbook.evaluation.probabilities(logits)``.
+    bins : int
+        Number of bins, at least 1.
+    strategy : {"width", "mass"}
+        Bins of equal width from 0 to 1, or holding equally many images
+        (Nguyen and O'Connor 2015, EMNLP). Equal confidences always share a
+        bin, so ``"mass"`` gives fewer bins where there are many ties.
+
+    Returns
+    -------
+    Reliability
+    """
+    truth, p = class_probabilities(labels, probabilities)
+    if bins != int(bins) or bins < 1:
+        raise ValueError(f"bins must be a whole number of at least 1, but is {bins}")
+    # float32 rounding can leave 1.0000001, which would lie beyond the last bin
+    confident = np.minimum(p.max(axis=1), 1.0)
+    right = p.argmax(axis=1) == truth
+    if strategy == "width":
+        edges = np.linspace(0.0, 1.0, int(bins) + 1)
+    elif strategy == "mass":
+        levels = np.linspace(0.0, 1.0, int(bins) + 1)
+        edges = np.unique(np.quantile(confident, levels, method="inverted_cdf"))
+        if edges.size == 1:
+            edges = np.repeat(edges, 2)
+    else:
+        raise ValueError(f"strategy must be 'width' or 'mass', but is {strategy!r}")
+    number = edges.size - 1
+    where = np.clip(np.searchsorted(edges, confident, side="left") - 1, 0, number - 1)
+    counts = np.bincount(where, minlength=number)
+    hits = np.bincount(where, weights=right, minlength=number)
+    total = np.bincount(where, weights=confident, minlength=number)
+    with np.errstate(invalid="ignore"):
+        mean, share = total / counts, hits / counts
+    low, high = wilson_bounds(hits, counts)
+    filled = counts > 0
+    gaps = np.abs(share - mean)[filled]
+    return Reliability(
+        edges, counts, mean, share, low, high,
+        float((gaps * counts[filled]).sum() / truth.size), float(gaps.max()),
+    )
+
+
+def expected_calibration_error(
+    labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width"
+) -> float:
+    """Mean gap between confidence and accuracy over bins; see :func:`reliability`."""
+    return reliability(labels, probabilities, bins=bins, strategy=strategy).ece
+
+
+def brier_score(labels: Any, probabilities: Any) -> float:
+    r"""Mean squared distance of the probabilities from the truth, 0 (best) to 2.
+
+    .. math:: \frac1n \sum_i \sum_k (p_{ik} - y_{ik})^2
+
+    with :math:`y_{ik}` 1 for the true class and 0 for the others (Brier 1950,
+    Monthly Weather Review 78:1). For two classes this is twice the score that
+    counts the positive class only. It rewards calibration and sharpness both.
+    """
+    truth, p = class_probabilities(labels, probabilities)
+    errors = p.copy()
+    errors[np.arange(truth.size), truth] -= 1.0
+    return float((errors**2).sum(axis=1).mean())
+
+
+def negative_log_likelihood(labels: Any, probabilities: Any) -> float:
+    r"""Mean of :math:`-\ln p` of the true class, in nats; 0 is best.
+
+    The cross-entropy loss of training. Infinite if an image's true class was
+    given probability 0.
+    """
+    truth, p = class_probabilities(labels, probabilities)
+    with np.errstate(divide="ignore"):
+        # 0 − log, since −log(1) would print as −0.0
+        return float((0.0 - np.log(p[np.arange(truth.size), truth])).mean())
+
+
+def fit_temperature(labels: Any, logits: Any) -> float:
+    r"""The temperature T that makes ``probabilities(logits / T)`` most likely.
+
+    One number, fitted on *validation* data, changes every confidence and no
+    prediction (Guo et al. 2017, ICML, section 4.2). T > 1: the model was
+    over-confident. The log-likelihood is concave in :math:`1/T`, so the best T
+    is where its derivative, the mean of :math:`z_y - \sum_k p_k z_k`, crosses zero;
+    :func:`scipy.optimize.brentq` finds it.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (n,)
+    logits : array_like, shape (n, N)
+
+    Returns
+    -------
+    float
+        From 0.05 to 20. At either end there is a warning: the data do not
+        determine T (every image right: the likelihood grows as T falls towards
+        0; a model no better than chance: as T grows).
+
+    Raises
+    ------
+    ValueError
+        If every row of logits is constant: then no temperature changes anything.
+    """
+    truth, z = classes(labels), logit_matrix(logits)
+    if len(z) != truth.size:
+        raise ValueError(f"{truth.size} labels, but {len(z)} rows of logits")
+    if truth.max() >= z.shape[1]:
+        raise ValueError(f"label {truth.max()} has no column: logits are for {z.shape[1]} classes")
+    if (np.ptp(z, axis=1) == 0).all():
+        raise ValueError("all logits of each image are equal: no temperature changes them")
+    z = z - z.max(axis=1, keepdims=True)
+    chosen = z[np.arange(truth.size), truth]
+
+    def slope(inverse: float) -> float:
+        return float(((softmax(z * inverse) * z).sum(axis=1) - chosen).mean())
+
+    if slope(1 / _LOWEST) <= 0:
+        end = _LOWEST
+    elif slope(1 / _HIGHEST) >= 0:
+        end = _HIGHEST
+    else:
+        return 1 / float(optimize.brentq(slope, 1 / _HIGHEST, 1 / _LOWEST, xtol=1e-12))
+    cause = "nearly every image is right" if end == _LOWEST else "the model is no better than chance"
+    warnings.warn(
+        f"these {truth.size} images do not determine the temperature ({cause}); the end of the "
+        f"range, {end}, is returned. Fit it on more validation images",
+        UserWarning, stacklevel=2,
+    )
+    return end

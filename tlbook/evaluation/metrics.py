@@ -1,0 +1,275 @@
+"""From logits to classes, and how often the classes are right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tlbook.evaluation.inputs import confidence_level, logit_matrix, pair
+from tlbook.evaluation.intervals import Estimate, wilson, wilson_bounds
+
+__all__ = [
+    "accuracy",
+    "confusion_matrix",
+    "f1",
+    "group_accuracy",
+    "precision",
+    "predictions",
+    "probabilities",
+    "recall",
+    "worst_group",
+]
+
+_RESAMPLES = 2000
+
+
+def probabilities(logits: Any) -> np.ndarray:
+    r"""Class probabilities from logits: the softmax, in one place.
+
+    :math:`p_k = e^{z_k} / \sum_j e^{z_j}`, computed after subtracting the
+    largest logit of each row so that it cannot overflow.
+
+    Every model of this book puts out logits, one a class. A matrix of
+    probabilities is a matrix of real numbers too, and cannot be told from
+    logits: applying this function twice gives wrong values and no error.
+
+    Parameters
+    ----------
+    logits : array_like, shape (n, N)
+        N ≥ 2 classes.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, N)
+        Rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        For another shape, no rows, NaN or infinite logits.
+    """
+    z = logit_matrix(logits)
+    exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def predictions(logits: Any) -> np.ndarray:
+    """The class with the largest logit, int64 of shape (n,); the first one in a tie."""
+    return logit_matrix(logits).argmax(axis=1).astype(np.int64)
+
+
+def accuracy(labels: Any, predictions: Any, confidence: float = 0.95) -> Estimate:
+    """Share of images classified correctly, with its Wilson interval.
+
+    Parameters
+    ----------
+    labels, predictions : array_like of int, shape (n,)
+        True and predicted class numbers, n ≥ 1.
+
+    Returns
+    -------
+    Estimate
+    """
+    truth, guess = pair(labels, predictions)
+    return wilson(int((truth == guess).sum()), truth.size, confidence)
+
+
+def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None) -> np.ndarray:
+    """Images of true class i (row) predicted as class j (column), int64 (N, N).
+
+    Parameters
+    ----------
+    labels, predictions : array_like of int, shape (n,)
+    n_classes : int, optional
+        N; by default one more than the largest class number that occurs.
+    """
+    truth, guess = pair(labels, predictions)
+    largest = int(max(truth.max(), guess.max()))
+    size = largest + 1 if n_classes is None else int(n_classes)
+    if largest >= size:
+        raise ValueError(f"class {largest} occurs, but n_classes is {size}")
+    return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
+
+
+def _rates(matrix: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator of a rate for each class.
+
+    ``matrix`` has shape (…, N, N). F1 = 2 TP / (2 TP + FP + FN).
+    """
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
+    predicted, actual = matrix.sum(axis=-2), matrix.sum(axis=-1)
+    if kind == "precision":
+        return hits, predicted
+    if kind == "recall":
+        return hits, actual
+    return 2 * hits, predicted + actual
+
+
+def _macro(matrix: np.ndarray, kind: str, undefined: float) -> np.ndarray:
+    """Mean over classes, shape (…); undefined classes are left out if NaN."""
+    over, under = _rates(matrix, kind)
+    values = np.where(under > 0, over / np.maximum(under, 1), undefined)
+    counted = ~np.isnan(values)
+    total = np.where(counted, values, 0.0).sum(axis=-1)
+    return np.where(counted.any(axis=-1), total / np.maximum(counted.sum(axis=-1), 1), math.nan)
+
+
+def _macro_interval(
+    matrix: np.ndarray, kind: str, undefined: float, confidence: float, seed: int
+) -> tuple[float, float]:
+    """Percentile bootstrap of a macro average.
+
+    Drawing n images with replacement draws the cells of the confusion matrix
+    from a multinomial distribution, so the images themselves are not needed.
+    """
+    n, size = int(matrix.sum()), len(matrix)
+    rng = np.random.default_rng(seed)
+    cells = matrix.ravel()
+    filled = np.flatnonzero(cells)
+    values = []
+    step = max(1, 2_000_000 // (size * size))  # bounds memory for many classes
+    for start in range(0, _RESAMPLES, step):
+        draws = np.zeros((min(step, _RESAMPLES - start), size * size))
+        draws[:, filled] = rng.multinomial(n, cells[filled] / n, size=len(draws))
+        values.append(_macro(draws.reshape(-1, size, size), kind, undefined))
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(np.concatenate(values), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _rate(
+    kind: str, labels: Any, predictions: Any, average: str, positive: int,
+    confidence: float, undefined: float, seed: int,
+) -> Estimate:
+    confidence = confidence_level(confidence)
+    truth, guess = pair(labels, predictions)
+    if average == "micro":
+        # pooled over classes, every wrong image is one FP and one FN: the accuracy
+        return accuracy(truth, guess, confidence)
+    if average == "macro":
+        present = np.union1d(truth, guess)
+        matrix = confusion_matrix(truth, guess)[np.ix_(present, present)]
+        value = float(_macro(matrix, kind, undefined))
+        low, high = _macro_interval(matrix, kind, undefined, confidence, seed)
+        return Estimate(value, low, high, truth.size, confidence)
+    if average != "binary":
+        raise ValueError(f"average must be 'binary', 'macro' or 'micro', but is {average!r}")
+    wanted, found = truth == positive, guess == positive
+    hits, either = int((wanted & found).sum()), int((wanted | found).sum())
+    if kind == "f1":
+        # F1 = 2J / (1 + J) grows with J = TP / (TP + FP + FN), which is a share
+        low, high = (2 * j / (1 + j) for j in wilson_bounds(hits, either, confidence))
+        value = 2 * hits / (hits + either) if either else undefined
+        return Estimate(float(value), float(low), float(high), either, confidence)
+    n = int((found if kind == "precision" else wanted).sum())
+    low, high = wilson_bounds(hits, n, confidence)
+    return Estimate(hits / n if n else undefined, float(low), float(high), n, confidence)
+
+
+def precision(
+    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
+    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+) -> Estimate:
+    """Of the images called positive, the share that is: TP / (TP + FP).
+
+    Parameters
+    ----------
+    labels, predictions : array_like of int, shape (n,)
+    average : {"binary", "macro", "micro"}
+        ``"binary"``: class ``positive`` against all others, also with more than
+        two classes; Wilson interval over the images called positive.
+        ``"macro"``: mean over the classes that occur; bootstrap interval.
+        ``"micro"``: pooled over classes, which for one label an image is the accuracy.
+    positive : int
+        Class number that counts as positive with ``average="binary"``.
+    undefined : float
+        Value where there is nothing to divide by (no image was called
+        positive). With NaN, the default, such a class is left out of a macro
+        average; 0.0 counts it as a failure, as scikit-learn does by default.
+    seed : int
+        Of the bootstrap for ``average="macro"``.
+
+    Returns
+    -------
+    Estimate
+        ``n`` is the number of images in the denominator.
+    """
+    return _rate("precision", labels, predictions, average, positive, confidence, undefined, seed)
+
+
+def recall(
+    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
+    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+) -> Estimate:
+    """Of the images that are positive, the share called so: TP / (TP + FN).
+
+    Parameters and result as for :func:`precision`; undefined where no image
+    is positive.
+    """
+    return _rate("recall", labels, predictions, average, positive, confidence, undefined, seed)
+
+
+def f1(
+    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
+    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+) -> Estimate:
+    """Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+
+    Parameters and result as for :func:`precision`; undefined where no image
+    is positive and none is called so. The binary interval is the Wilson
+    interval of J = TP / (TP + FP + FN), carried over by F1 = 2J / (1 + J).
+    """
+    return _rate("f1", labels, predictions, average, positive, confidence, undefined, seed)
+
+
+def group_accuracy(
+    labels: Any, predictions: Any, groups: Any, *,
+    all_groups: Iterable[Hashable] | None = None, confidence: float = 0.95,
+) -> dict[Any, Estimate]:
+    """Accuracy in each group, e.g. for each background, with Wilson intervals.
+
+    Parameters
+    ----------
+    labels, predictions : array_like of int, shape (n,)
+    groups : array_like, shape (n,)
+        Name or number of each image's group.
+    all_groups : iterable, optional
+        Groups to list, in this order; one without images gets an undefined
+        accuracy (NaN, interval 0 to 1). By default those that occur, sorted.
+    """
+    truth, guess = pair(labels, predictions)
+    membership = np.asarray(groups)
+    if membership.shape != truth.shape:
+        raise ValueError(f"groups must have shape {truth.shape}, but has {membership.shape}")
+    occurring = np.unique(membership).tolist()
+    wanted = occurring if all_groups is None else list(all_groups)
+    missing = sorted(set(map(str, occurring)) - set(map(str, wanted)))
+    if missing:
+        raise ValueError(f"images belong to groups that all_groups leaves out: {', '.join(missing)}")
+    right = truth == guess
+    found = {}
+    for group in wanted:
+        inside = membership == group
+        found[group] = wilson(int(right[inside].sum()), int(inside.sum()), confidence)
+    return found
+
+
+def worst_group(
+    labels: Any, predictions: Any, groups: Any, *,
+    all_groups: Iterable[Hashable] | None = None, confidence: float = 0.95,
+) -> tuple[Any, Estimate]:
+    """The group with the lowest accuracy (the first in a tie), and that accuracy.
+
+    Groups without images are passed over. A group of few images has a wide
+    interval, and is the worst of many by chance more often than not: look at
+    the interval (Sagawa et al. 2020, ICLR, use it as a measure of robustness).
+    """
+    found = group_accuracy(
+        labels, predictions, groups, all_groups=all_groups, confidence=confidence
+    )
+    filled = {group: estimate for group, estimate in found.items() if estimate.n}
+    worst = min(filled, key=lambda group: filled[group].value)
+    return worst, filled[worst]
