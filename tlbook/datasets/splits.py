@@ -1,0 +1,318 @@
+"""What every data set is made of: `Dataset`, three `Split` parts and a `LeftOut` report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tlbook.datasets.decoding import BadImage, check_size, decode_all, in_order, read_bytes
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+class Split:
+    """Some labelled image files in a fixed order; pixels are decoded when asked for.
+
+    Parameters
+    ----------
+    name : str
+        ``"train"``, ``"validation"`` or ``"test"``.
+    paths : sequence of path-like
+        The image files.
+    labels : sequence of int, shape (n,)
+        Class of each file, an index into ``class_names``.
+    class_names : sequence of str
+        The classes of the whole data set, in the order of the labels.
+    hashes : sequence of str, optional
+        SHA-256 of each file's bytes; read from the files when first needed.
+    factors : sequence of dict, optional
+        What is known of how each image was made (the sketches have it).
+
+    Attributes
+    ----------
+    paths : tuple of Path
+    labels : ndarray of int64, shape (n,), read-only
+    class_names : tuple of str
+    factors : tuple of dict, or None
+    """
+
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str | os.PathLike],
+        labels: Sequence[int] | np.ndarray,
+        class_names: Sequence[str],
+        hashes: Sequence[str] | None = None,
+        factors: Sequence[dict] | None = None,
+    ):
+        self.name = str(name)
+        self.paths = tuple(Path(path) for path in paths)
+        self.class_names = tuple(class_names)
+        given = np.asarray(labels)
+        if given.size and given.dtype.kind not in "iu":
+            raise ValueError(f"labels are whole numbers, one per path; got {given.dtype}")
+        self.labels = np.array(given, dtype=np.int64).reshape(-1)
+        self.labels.flags.writeable = False
+        for what, values in (("labels", self.labels), ("hashes", hashes), ("factors", factors)):
+            if values is not None and len(values) != len(self.paths):
+                raise ValueError(f"{len(self.paths)} paths but {len(values)} {what}")
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            raise ValueError(
+                f"labels run from 0 to {len(self.class_names) - 1} for the classes {self.class_names}; "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
+        self._hashes = None if hashes is None else tuple(hashes)
+        self.factors = None if factors is None else tuple(factors)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        what = ", ".join(f"{count} {name}" for count, name in zip(counts, self.class_names, strict=True))
+        return f"Split({self.name!r}, {len(self)} images: {what})"
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each file's bytes, in order."""
+        if self._hashes is None:
+            self._hashes = tuple(in_order(file_hash, self.paths))
+        return self._hashes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the files' hashes in order: the same for the same images."""
+        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
+
+    def images(self, size: int) -> np.ndarray:
+        """Decode the whole split into memory.
+
+        Parameters
+        ----------
+        size : int
+            Side in pixels.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, size, size, 3)
+            n * size**2 * 3 bytes: 300 MB for 2,000 images of 224 pixels.
+        """
+        size = check_size(size)
+        result = np.empty((len(self), size, size, 3), np.uint8)
+        for index, image in enumerate(decode_all(self.paths, size)):
+            result[index] = image
+        return result
+
+    def batches(self, size: int, batch_size: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Decode batch by batch, in order, in memory that does not grow with the split.
+
+        Parameters
+        ----------
+        size : int
+            Side in pixels.
+        batch_size : int, default 64
+            Images a batch; the last may be smaller.
+
+        Yields
+        ------
+        images : ndarray of uint8, shape (b, size, size, 3)
+        labels : ndarray of int64, shape (b,)
+        """
+        size = check_size(size)
+        if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
+            raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
+        return self._batches(size, int(batch_size))
+
+    def _batches(self, size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        decoded = decode_all(self.paths, size, ahead=2 * batch_size)
+        try:
+            for start in range(0, len(self), batch_size):
+                stop = min(start + batch_size, len(self))
+                batch = np.empty((stop - start, size, size, 3), np.uint8)
+                for index in range(stop - start):
+                    batch[index] = next(decoded)
+                yield batch, self.labels[start:stop]
+        finally:
+            decoded.close()
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> Split:
+        """The images at these positions (or where a boolean mask is true), as a Split.
+
+        Raises
+        ------
+        IndexError
+            A position is outside the split, or a mask has another length.
+        """
+        indices = np.asarray(indices)
+        if indices.dtype == bool:
+            if indices.shape != (len(self),):
+                raise IndexError(f"a mask for {len(self)} images has that length; got shape {indices.shape}")
+            indices = np.flatnonzero(indices)
+        elif indices.size == 0:
+            indices = indices.astype(np.int64)
+        if indices.ndim != 1 or indices.dtype.kind not in "iu":
+            raise IndexError("indices are a list of whole numbers or a boolean mask")
+        if indices.size and not -len(self) <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"indices from {indices.min()} to {indices.max()} for {len(self)} images")
+
+        def pick(values):
+            return None if values is None else [values[i] for i in indices]
+
+        return Split(
+            self.name,
+            pick(self.paths),
+            self.labels[indices],
+            self.class_names,
+            pick(self._hashes),
+            pick(self.factors),
+        )
+
+    def take(self, n: int, seed: int = 0) -> Split:
+        """A random subset of ``n`` images with the classes in proportion.
+
+        For one seed the subsets are nested: the 20 hold the 10, so that a
+        learning curve adds images and does not replace them. Which images are
+        taken depends on their contents, not on their names or order.
+
+        Parameters
+        ----------
+        n : int
+            How many, from the number of classes present (each is represented)
+            to ``len(self)``.
+        seed : int, default 0
+            Another seed gives another subset.
+
+        Returns
+        -------
+        Split
+            In the order of this split.
+        """
+        classes = np.unique(self.labels)
+        if isinstance(n, bool) or int(n) != n or not len(classes) <= n <= len(self):
+            raise ValueError(
+                f"n lies between {len(classes)} (one image of each class) and {len(self)} (all); got {n!r}"
+            )
+        keys = [
+            (hashlib.sha256(f"{seed}:{content}".encode()).digest(), index)
+            for index, content in enumerate(self.hashes)
+        ]
+        queue = []
+        for label in classes:
+            members = sorted(np.flatnonzero(self.labels == label), key=keys.__getitem__)
+            # Evenly spaced places make every prefix of the merged queue proportional;
+            # the first of each class goes before all others, so that none is missing.
+            queue += [
+                (0.0 if rank == 0 else (rank + 0.5) / len(members), int(label), int(index))
+                for rank, index in enumerate(members)
+            ]
+        chosen = sorted(index for _, _, index in sorted(queue)[: int(n)])
+        return self.select(np.array(chosen, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file that was left out, or kept after a conversion.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the data set's folder, with ``/``.
+    reason : str
+        Why, in a few words.
+    """
+
+    path: str
+    reason: str
+
+
+def printable(text: str) -> str:
+    """The text with bytes that no encoding could read shown as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a folder held that is not in the data set, and what had to be converted.
+
+    Attributes
+    ----------
+    files : tuple of Finding
+        Left out.
+    converted : tuple of Finding
+        Kept: greyscale, palette, CMYK, 16-bit or with transparency.
+
+    ``len()`` and truth value count the files left out.
+    """
+
+    files: tuple[Finding, ...] = field(default=())
+    converted: tuple[Finding, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def summary(self, most: int = 20) -> str:
+        """One message that names at most ``most`` files of either kind."""
+        parts = []
+        for count, verb, findings in (
+            (len(self.files), "left out", self.files),
+            (len(self.converted), "converted to 8-bit RGB", self.converted),
+        ):
+            if not count:
+                continue
+            lines = [f"{count} file{'s' if count > 1 else ''} {verb}:"]
+            lines += [f"  {printable(finding.path)}: {finding.reason}" for finding in findings[:most]]
+            if count > most:
+                lines.append(f"  and {count - most} more")
+            parts.append("\n".join(lines))
+        return "\n".join(parts) or "nothing left out"
+
+
+class LeftOutWarning(UserWarning):
+    """Given once for a folder in which files were left out or converted."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Fixed, disjoint train, validation and test splits.
+
+    Attributes
+    ----------
+    name : str
+    class_names : tuple of str
+    train, validation, test : Split
+    left_out : LeftOut
+        Files that are in no split, each with its reason.
+    origin : str
+        Where the images came from, in one line.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    left_out: LeftOut = LeftOut()
+    origin: str = ""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def __repr__(self) -> str:
+        sizes = " / ".join(str(len(split)) for split in self.splits.values())
+        return f"Dataset({self.name!r}, classes {', '.join(self.class_names)}; {sizes} images)"
+
+
+__all__ = ["BadImage", "Dataset", "Finding", "LeftOut", "LeftOutWarning", "Split", "file_hash", "printable"]

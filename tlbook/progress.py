@@ -1,0 +1,62 @@
+"""A progress bar for long work: on stderr, gone when done, silent off a terminal.
+
+Stored notebook outputs are compared as text, so nothing may be written where
+the stream is not a terminal (a Jupyter kernel's stderr is not one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Ticker:
+    """What :func:`bar` hands out: call `advance` with the work done."""
+
+    def __init__(self, progress=None, task=None):
+        self._progress = progress
+        self._task = task
+
+    def advance(self, amount: float = 1) -> None:
+        """Count ``amount`` units as done."""
+        if self._progress is not None:
+            self._progress.advance(self._task, amount)
+
+    def total(self, units: float) -> None:
+        """Say how much there is in all, where it became known only now."""
+        if self._progress is not None:
+            self._progress.update(self._task, total=units)
+
+
+@contextmanager
+def bar(description: str, total: int | None, *, enabled: bool = True) -> Iterator[Ticker]:
+    """Show a transient bar with the time left while the block runs.
+
+    Parameters
+    ----------
+    description : str
+        What is being done, for instance ``"features of sketchnet"``.
+    total : int or None
+        Units of work in all; None where it is not known.
+    enabled : bool, default True
+        False shows nothing. Nothing is shown off a terminal either.
+
+    Yields
+    ------
+    Ticker
+        Its ``advance(amount)`` counts work done, from any thread.
+    """
+    if not enabled:
+        yield Ticker()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    # force_jupyter=False: rich would else send HTML into the notebook's outputs.
+    console = Console(stderr=True, force_jupyter=False)
+    if not console.is_terminal:
+        yield Ticker()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Ticker(progress, progress.add_task(description, total=total))
