@@ -1,0 +1,69 @@
+# Every command is a Python script that runs without make too (Windows): python scripts/setup_env.py, then
+# .venv\Scripts\python scripts\run_book.py, and so on. PYTHON names the interpreter that .venv is made with.
+PYTHON ?= python3
+DATASET ?= sketches
+PORT ?= 8000
+ifeq ($(OS),Windows_NT)
+PY := .venv/Scripts/python.exe
+else
+PY := .venv/bin/python
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability lock
+
+help:
+	@echo "make book                   run every notebook and build the book: _build/html/index.html"
+	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
+	@echo "make test                   unit tests, then every stored output compared with a fresh run"
+	@echo "make serve                  read the built book at http://localhost:$(PORT)"
+	@echo ""
+	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
+	@echo "make results                recompute book/results/*.json (long, resumable)"
+	@echo "make sketches               draw the data set again and compare it with the one in the package"
+	@echo "make pretrain               train the backbone again (long)"
+	@echo "make mutate                 break each formula in turn and expect a failing test"
+	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
+	@echo "make lint                   ruff over code and notebooks"
+	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
+	@echo "make clean                  remove _build and caches; .venv stays"
+
+env:
+	@$(PYTHON) scripts/setup_env.py
+
+book: env
+	@$(PY) scripts/run_book.py --dataset $(DATASET)
+
+test: env
+	@$(PY) scripts/run_tests.py
+
+record: env
+	@$(PY) scripts/record.py $(NOTEBOOK)
+
+results: env
+	@$(PY) scripts/run_results.py $(RESULT)
+
+sketches: env
+	@$(PY) scripts/make_sketches.py --check
+
+pretrain: env
+	@$(PY) scripts/pretrain.py
+
+mutate: env
+	@$(PY) scripts/mutate.py
+
+stability: env
+	@$(PY) scripts/check_stability.py
+
+lint: env
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+lock: env
+	@$(PY) scripts/make_lock.py
+
+serve: env
+	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
+
+clean:
+	@$(PYTHON) scripts/clean.py
