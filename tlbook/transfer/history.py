@@ -1,0 +1,90 @@
+"""What a training run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass
+class History:
+    """Record of one :func:`~tlbook.transfer.fine_tune` run.
+
+    The lists have one entry an epoch. Nothing but numbers, strings and lists
+    in it: ``json.dumps(history.to_dict())`` works, :meth:`from_dict` reads it.
+
+    Attributes
+    ----------
+    train_loss, validation_loss : list of float
+        Mean cross-entropy in nats, without label smoothing and penalties, so
+        that runs with and without them can be compared. The training loss is
+        the running mean over the epoch, in training mode (augmentation,
+        dropout), while the weights change.
+    train_accuracy, validation_accuracy : list of float
+        In [0, 1].
+    objective : list of float
+        What was minimised: label smoothing and penalties included.
+    learning_rate : list of float
+        At the first step of the epoch, before group factors.
+    trainable_parameters : list of int
+        Grows under gradual unfreezing.
+    seconds : list of float
+        Wall time of the epoch, training and validation.
+    group_factors : dict of str to float
+        What each layer group's rate is multiplied with; empty for one rate.
+    monitor : str
+        Which list decides on the best epoch.
+    best_epoch : int
+        Counted from 0; the earliest of equals.
+    restored : bool
+        Whether the model ended with the weights of ``best_epoch`` (otherwise
+        with those of the last epoch).
+    stopped_early : bool
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    objective: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    trainable_parameters: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    group_factors: dict[str, float] = field(default_factory=dict)
+    monitor: str = "validation_loss"
+    best_epoch: int = -1
+    restored: bool = False
+    stopped_early: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs that were run."""
+        return len(self.seconds)
+
+    @property
+    def total_seconds(self) -> float:
+        """Wall time of all epochs; what was lost to an interruption is not in it."""
+        return float(sum(self.seconds))
+
+    def epochs_without_gain(self) -> int:
+        """Epochs since the best one."""
+        return self.epochs - 1 - self.best_epoch
+
+    def record(self, **values: float) -> bool:
+        """Append one epoch; True if it is the best so far."""
+        for name, value in values.items():
+            getattr(self, name).append(value)
+        scores = getattr(self, self.monitor)
+        sign = -1 if self.monitor.endswith("loss") else 1
+        if self.best_epoch < 0 or sign * scores[-1] > sign * scores[self.best_epoch]:
+            self.best_epoch = len(scores) - 1
+            return True
+        return False
+
+    def to_dict(self) -> dict:
+        """As plain dictionaries, lists and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict) -> History:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**record)

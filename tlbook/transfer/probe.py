@@ -1,0 +1,213 @@
+"""Linear probe: multinomial logistic regression on frozen features."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+C_GRID: tuple[float, ...] = tuple(float(f"{c:.6g}") for c in np.logspace(-5, 1, 13))
+"""Inverse regularisation strengths tried by default: 1e-5 to 10, two a decade."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear classifier on features, standardisation folded in.
+
+    Attributes
+    ----------
+    weights : float32 array (d, N)
+    bias : float32 array (N,)
+        ``features @ weights + bias`` are the logits: for raw features, as the
+        backbone gives them.
+    C : float
+        Chosen inverse strength of the L2 penalty (scikit-learn's ``C``).
+    validation_scores : dict of float to float
+        Validation accuracy for each ``C`` tried, ascending in ``C``.
+    n_train : int
+        Number of training examples.
+    n_constant : int
+        Number of features that are constant on the training set and hence
+        have weight 0.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    C: float
+    validation_scores: dict[float, float] = field(repr=False)
+    n_train: int
+    n_constant: int = 0
+
+    def __post_init__(self) -> None:
+        weights = np.asarray(self.weights, dtype=np.float32)
+        bias = np.asarray(self.bias, dtype=np.float32)
+        if weights.ndim != 2 or bias.shape != weights.shape[1:] or len(bias) < 2:
+            raise ValueError(
+                f"weights {weights.shape} and bias {bias.shape}: shapes (d, N) and (N,), N >= 2, "
+                "are needed."
+            )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "bias", bias)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes N."""
+        return len(self.bias)
+
+    @property
+    def validation_score(self) -> float:
+        """Validation accuracy at the chosen ``C``."""
+        return self.validation_scores[self.C]
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Logits, float32 (n, N), for raw features (n, d)."""
+        features = _features(features, "features", self.weights.shape[0])
+        # float64 in between: with d in the thousands a float32 sum loses digits.
+        z = features @ self.weights.astype(np.float64) + self.bias
+        return z.astype(np.float32)
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Class with the greatest logit, int64 (n,)."""
+        return self.logits(features).argmax(axis=1)
+
+
+def linear_probe(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    validation_features: np.ndarray,
+    validation_labels: np.ndarray,
+    *,
+    C: float | Sequence[float] = C_GRID,
+    max_iter: int = 2000,
+) -> Probe:
+    """Fit logistic regression on frozen features; validation data chooses ``C``.
+
+    Features are standardised (mean 0, standard deviation 1 on the training
+    set) so that one penalty suits them all, then an L2-penalised multinomial
+    logistic regression is fitted for every ``C``. The highest validation
+    accuracy wins; among ties the smallest ``C``, the strongest penalty.
+    Nothing is random.
+
+    Parameters
+    ----------
+    train_features, validation_features : array (n, d)
+        Finite numbers; computed in float64.
+    train_labels, validation_labels : int array (n,)
+        Classes 0 … N-1. Every class must occur in the training labels.
+    C : float or sequence of float
+        Values to try; the default is half a decade apart from 1e-5 to 10.
+        A larger ``C`` is a weaker penalty.
+    max_iter : int
+        Most iterations of the L-BFGS solver for one ``C``.
+
+    Returns
+    -------
+    Probe
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not match, NaN or infinite features, fewer than two
+        classes, a class without training example, ``C`` not positive.
+
+    Notes
+    -----
+    With two classes scikit-learn fits one score z, the log-odds of class 1.
+    The probe gives two logits, (-z/2, +z/2): their difference is z, so that
+    softmax over them is the sigmoid of z, and two classes are treated like
+    any other number.
+
+    Where d > n the penalised solution lies in the span of the training rows.
+    The fit is then done in an orthonormal basis of that span, which gives the
+    same solution in less time.
+    """
+    x = _features(train_features, "train_features")
+    y = _labels(train_labels, "train_labels", len(x))
+    x_val = _features(validation_features, "validation_features", x.shape[1])
+    y_val = _labels(validation_labels, "validation_labels", len(x_val))
+    n_classes = int(max(y.max(), y_val.max())) + 1
+    missing = sorted(set(range(n_classes)) - set(y.tolist()))
+    if len(np.unique(y)) < 2:
+        raise ValueError(
+            f"All {len(y)} training labels are class {y[0]}; a probe needs two classes or more."
+        )
+    if missing:
+        raise ValueError(f"No training example of class {', '.join(map(str, missing))}.")
+    grid = np.unique(np.atleast_1d(np.asarray(C, dtype=np.float64)))
+    if grid.ndim != 1 or not len(grid) or not np.all(np.isfinite(grid)) or grid[0] <= 0:
+        raise ValueError(f"C={C!r}: give positive numbers.")
+
+    varying = _varying(x)
+    scaler = StandardScaler().fit(x[:, varying])
+    z, z_val = scaler.transform(x[:, varying]), scaler.transform(x_val[:, varying])
+    basis = None
+    if z.shape[1] > z.shape[0]:
+        _, _, basis = np.linalg.svd(z, full_matrices=False)
+        z, z_val = z @ basis.T, z_val @ basis.T
+
+    best, scores = None, {}
+    model = LogisticRegression(tol=1e-5, max_iter=max_iter, warm_start=True)
+    for c in grid:
+        model.set_params(C=c)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            try:
+                model.fit(z, y)
+            except ConvergenceWarning as error:
+                raise RuntimeError(
+                    f"Logistic regression at C={c:g} did not converge in {max_iter} iterations; "
+                    "leave out the largest C or raise max_iter."
+                ) from error
+        score = float(np.mean(model.predict(z_val) == y_val))
+        scores[float(c)] = score
+        if best is None or score > best[0]:
+            best = score, float(c), model.coef_.copy(), model.intercept_.copy()
+
+    _, chosen, coef, intercept = best
+    if n_classes == 2:
+        coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    if basis is not None:
+        coef = coef @ basis
+    weights = np.zeros((x.shape[1], n_classes))
+    weights[varying] = (coef / scaler.scale_).T
+    bias = intercept - scaler.mean_ @ weights[varying]
+    return Probe(weights, bias, chosen, scores, len(y), int(np.sum(~varying)))
+
+
+def _varying(x: np.ndarray) -> np.ndarray:
+    """Features whose spread is more than float32 rounding of their size.
+
+    Dividing by the spread of the others would blow rounding noise up into a
+    feature.
+    """
+    spread = x.std(axis=0)
+    varying = spread > 10 * np.finfo(np.float32).eps * np.abs(x).max(axis=0)
+    if not varying.any():
+        raise ValueError("Every feature is constant on the training set; there is nothing to fit.")
+    return varying
+
+
+def _features(features: np.ndarray, name: str, width: int | None = None) -> np.ndarray:
+    array = np.asarray(features, dtype=np.float64)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} has shape {array.shape}; (n, d) with n, d >= 1 is needed.")
+    if width is not None and array.shape[1] != width:
+        raise ValueError(f"{name} has {array.shape[1]} columns where {width} are expected.")
+    if not np.all(np.isfinite(array)):
+        bad = int(np.sum(~np.isfinite(array).all(axis=1)))
+        raise ValueError(f"{name} holds NaN or infinite values in {bad} of {len(array)} rows.")
+    return array
+
+
+def _labels(labels: np.ndarray, name: str, length: int) -> np.ndarray:
+    array = np.asarray(labels)
+    if array.shape != (length,):
+        raise ValueError(f"{name} has shape {array.shape}; ({length},) is needed.")
+    if not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
+        raise ValueError(f"{name} must be whole numbers from 0, not {array.dtype} {array[:3]}.")
+    return array.astype(np.int64)

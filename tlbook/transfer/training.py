@@ -1,0 +1,290 @@
+"""One training run: what is minimised, what an epoch does, what is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tlbook.progress import Ticker, bar
+
+from . import checkpoints
+from .batches import Batches, Source, epoch_order
+from .freezing import unfreeze
+from .history import History
+from .optimizers import make_optimizer
+from .schedules import Tabulated
+from .structure import head_layers, parameter_count, weighted_layers
+
+
+class Trainer(keras.Model):
+    """What ``fit`` sees: augmentation, then the network; loss with penalties.
+
+    Augmentation lies inside the compiled step, so that it is traced once with
+    it, and is called in training only.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        augmentation: keras.layers.Layer | None = None,
+        label_smoothing: float = 0.0,
+        penalties: list[tuple[float, keras.Variable, np.ndarray | None]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.augmentation = augmentation
+        self.label_smoothing = label_smoothing
+        self._penalties = [
+            (strength, weight, None if start is None else _constant(start))
+            for strength, weight, start in penalties or []
+        ]
+
+    def call(self, images: object, training: bool = False) -> object:
+        x = keras.ops.cast(images, "float32")
+        if training and self.augmentation is not None:
+            x = self.augmentation(x, training=True)
+        return self.network(x, training=training)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ) -> object:
+        """Smoothed cross-entropy + penalties in training, plain cross-entropy otherwise."""
+        n = y_pred.shape[-1]
+        target = keras.ops.one_hot(y, n)
+        if training:
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / n
+        losses = keras.ops.categorical_crossentropy(target, y_pred, from_logits=True)
+        total = keras.ops.mean(losses)
+        if training:
+            total = total + self.penalty()
+        return total
+
+    def penalty(self) -> object:
+        """L2-SP (Li et al. 2018, equation 4) and the layers' own regularisers."""
+        total = sum(self.losses, start=keras.ops.convert_to_tensor(0.0))
+        for strength, weight, start in self._penalties:
+            offset = weight if start is None else weight - start
+            total = total + strength / 2 * keras.ops.sum(keras.ops.square(offset))
+        return total
+
+
+def _constant(value: np.ndarray) -> keras.Variable:
+    return keras.Variable(value, trainable=False, name="start")
+
+
+def l2_sp_terms(
+    model: keras.Model, alpha: float, beta: float, start: Mapping[int, np.ndarray]
+) -> list[tuple[float, keras.Variable, np.ndarray | None]]:
+    """Terms (strength, weight, starting value or None for zero) of L2-SP.
+
+    α pulls every trainable weight outside the head to its starting value; β
+    pulls the head's kernel, which has no pretrained value, to zero.
+    """
+    head = head_layers(model)
+    terms: list[tuple[float, keras.Variable, np.ndarray | None]] = []
+    for name, layer in weighted_layers(model).items():
+        for weight in layer.trainable_weights:
+            if name not in head and alpha:
+                terms.append((alpha, weight, start[id(weight)]))
+            elif name in head and beta and len(weight.shape) > 1:
+                terms.append((beta, weight, None))
+    return terms
+
+
+@dataclass
+class Run:
+    """One run of :func:`~tlbook.transfer.fine_tune`, its settings already checked."""
+
+    model: keras.Model
+    train: Source
+    validation: Source
+    epochs: int
+    batch_size: int
+    seed: int
+    rates: np.ndarray
+    optimizer: dict
+    layer_factors: Mapping[str, float]
+    group_factors: Mapping[str, float]
+    unfreezing: Mapping[int, str]
+    l2_sp: tuple[float, float]
+    augmentation: keras.layers.Layer | None
+    label_smoothing: float
+    patience: int | None
+    monitor: str
+    restore_best: bool
+    progress: bool
+    checkpoint: Path | None = None
+    settings: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps = len(self.rates) // self.epochs
+        self.start_values = (
+            {id(v): keras.ops.convert_to_numpy(v) for v in self.model.weights}
+            if self.l2_sp[0]
+            else {}
+        )
+        self.best: list[np.ndarray] = []
+        self.history = History(group_factors=dict(self.group_factors), monitor=self.monitor)
+
+    def run(self) -> History:
+        """Train from the beginning or from the checkpoint to the end."""
+        state = self._open()
+        first = 0
+        if state is not None:
+            self.history = History.from_dict(state.history)
+            first = self.history.epochs
+            self.model.set_weights(state.weights)
+            if state.end:
+                self._unfreeze_until(first - 1)
+                return self.history
+            self.best = state.best
+            if not self.best and self.restore_best:
+                self.best = state.weights
+        evaluator = Trainer(self.model)
+        _compile(evaluator)
+        self._unfreeze_until(first - 1)
+        trainer = None
+        with bar("training", self.epochs * self.steps, enabled=self.progress) as ticker:
+            ticker.advance(first * self.steps)
+            for epoch in range(first, self.epochs):
+                begun = epoch in self.unfreezing
+                if begun:
+                    unfreeze(self.model, from_layer=self.unfreezing[epoch])
+                if trainer is None or begun:
+                    trainer = self._trainer(epoch)
+                    if state is not None and epoch == first and not begun:
+                        _assign(trainer.optimizer.variables, state.optimizer)
+                        _assign(checkpoints.seed_states(trainer), state.seeds)
+                self._epoch(epoch, trainer, evaluator, ticker)
+                if self._end_of_epoch(epoch, trainer):
+                    break
+        return self.history
+
+    def _open(self) -> checkpoints.State | None:
+        if self.checkpoint is None:
+            return None
+        self.start = now = checkpoints.weights_hash(self.model)
+        if not self.checkpoint.exists():
+            return None
+        state = checkpoints.read(self.checkpoint)
+        checkpoints.check(self.checkpoint, state, self.settings, now)
+        self.start = state.start
+        if now == state.end:
+            # Trained already, in this very process: the layers that the run
+            # unfroze are unfrozen, and unfreezing them again would be refused.
+            self.unfreezing = {}
+        return state
+
+    def _unfreeze_until(self, epoch: int) -> None:
+        for when in sorted(self.unfreezing):
+            if when <= epoch:
+                unfreeze(self.model, from_layer=self.unfreezing[when])
+
+    def _trainer(self, epoch: int) -> Trainer:
+        """A freshly compiled trainer for the layers that are trainable now."""
+        trainer = Trainer(
+            self.model,
+            self.augmentation,
+            self.label_smoothing,
+            l2_sp_terms(self.model, *self.l2_sp, self.start_values),
+        )
+        factor_of = {
+            id(weight): self.layer_factors.get(name, 1.0)
+            for name, layer in weighted_layers(self.model).items()
+            for weight in layer.trainable_weights
+        }
+        variables = trainer.trainable_variables
+        # The optimiser counts its own steps from 0; the schedule goes on from
+        # the epoch in which this optimiser took over.
+        begin = max((e for e in self.unfreezing if e <= epoch), default=0)
+        optimizer = make_optimizer(
+            variables=variables,
+            schedule=Tabulated(self.rates[begin * self.steps :]),
+            factors=[factor_of.get(id(v), 1.0) for v in variables],
+            **self.optimizer,
+        )
+        _compile(trainer, optimizer)
+        return trainer
+
+    def _epoch(self, epoch: int, trainer: Trainer, evaluator: Trainer, ticker: Ticker) -> None:
+        began = time.perf_counter()
+        for i, state in enumerate(checkpoints.seed_states(trainer)):
+            word = np.random.SeedSequence([self.seed, epoch, i]).generate_state(1)[0]
+            state.assign(np.array([word >> 1, 0]))
+        order = epoch_order(len(self.train.labels), self.seed, epoch)
+        count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ticker.advance())
+        logs = trainer.fit(
+            Batches(self.train, order, self.batch_size),
+            epochs=1,
+            verbose=0,
+            callbacks=[count],
+        ).history
+        every = np.arange(len(self.validation.labels))
+        scores = evaluator.evaluate(
+            Batches(self.validation, every, max(self.batch_size, 64)), verbose=0, return_dict=True
+        )
+        gained = self.history.record(
+            train_loss=float(logs["cross_entropy"][-1]),
+            train_accuracy=float(logs["accuracy"][-1]),
+            objective=float(logs["loss"][-1]),
+            validation_loss=float(scores["cross_entropy"]),
+            validation_accuracy=float(scores["accuracy"]),
+            learning_rate=float(self.rates[epoch * self.steps]),
+            trainable_parameters=parameter_count(self.model),
+            seconds=time.perf_counter() - began,
+        )
+        if gained and self.restore_best:
+            self.best = self.model.get_weights()
+
+    def _end_of_epoch(self, epoch: int, trainer: Trainer) -> bool:
+        """Decide whether to stop, restore what is to be restored, save; True at the end."""
+        history = self.history
+        waited = history.epochs - 1 - history.best_epoch
+        history.stopped_early = (
+            self.patience is not None and waited >= self.patience and epoch + 1 < self.epochs
+        )
+        finished = history.stopped_early or epoch + 1 == self.epochs
+        if finished and self.restore_best:
+            self.model.set_weights(self.best)
+            history.restored = True
+        if self.checkpoint is not None:
+            checkpoints.write(
+                self.checkpoint,
+                checkpoints.State(
+                    settings=self.settings,
+                    start=self.start,
+                    end=checkpoints.weights_hash(self.model) if finished else "",
+                    history=history.to_dict(),
+                    weights=self.model.get_weights(),
+                    optimizer=_values(trainer.optimizer.variables),
+                    seeds=_values(checkpoints.seed_states(trainer)),
+                    best=[] if finished or waited == 0 else self.best,
+                ),
+            )
+        return finished
+
+
+def _compile(trainer: Trainer, optimizer: keras.optimizers.Optimizer | None = None) -> None:
+    trainer.compile(
+        optimizer=optimizer or "sgd",
+        metrics=[
+            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        ],
+        # XLA on a CPU runs TensorFlow's convolutions several times slower.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+
+
+def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+
+
+def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
