@@ -1,0 +1,218 @@
+"""One pass of images through a frozen backbone, kept on disk.
+
+Feature extraction trains nothing in the backbone, so its output for an image
+never changes: it is computed once and every head is trained on the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tlbook.backbones import Backbone
+from tlbook.datasets import Split, cache_folder
+from tlbook.progress import bar
+
+import keras  # isort: skip
+
+_FORMAT = "1"  # of the cache files; another number leaves old files unused
+_POOLED = "features"  # in a cache key: the backbone's own output
+
+
+def _as_images(images: np.ndarray, size: int) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1:] != (size, size, 3):
+        raise ValueError(
+            f"images for this backbone have the shape (n, {size}, {size}, 3); got {images.shape}"
+            + ("; a single image goes in as image[None]" if images.ndim == 3 else "")
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise ValueError(f"images are uint8, or floats from 0 to 255; got {images.dtype}")
+    if images.size:
+        low, high = float(images.min()), float(images.max())
+        if not (0 <= low <= high <= 255):  # also false for NaN
+            raise ValueError(f"float images have values from 0 to 255; these run from {low:g} to {high:g}")
+        if high <= 1 and high > 0:
+            raise ValueError(
+                f"float images have values from 0 to 255, and these end at {high:g}: multiply by 255 "
+                "if they were scaled to 0..1 (preprocessing happens inside the backbone)"
+            )
+    return images.astype(np.float32, copy=False)
+
+
+def _contents(images: np.ndarray | Split) -> str:
+    if isinstance(images, Split):
+        return f"split {images.fingerprint}"
+    digest = hashlib.sha256(f"{images.dtype} {images.shape}".encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return f"array {digest.hexdigest()}"
+
+
+def _batches(images: np.ndarray | Split, size: int, batch_size: int) -> Iterator[np.ndarray]:
+    if isinstance(images, Split):
+        for batch, _ in images.batches(size, batch_size):
+            yield batch
+    else:
+        for start in range(0, len(images), batch_size):
+            yield images[start : start + batch_size]
+
+
+def _stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
+    """The backbone's model with one pooled output for each layer asked for."""
+    if list(layers) == [None]:
+        return backbone.model
+    outputs = []
+    for name in layers:
+        if name is None:
+            outputs.append(backbone.model.outputs[0])
+        else:
+            pool = keras.layers.GlobalAveragePooling2D()
+            outputs.append(pool(backbone.model.get_layer(name).output))
+    return keras.Model(backbone.model.inputs, outputs)
+
+
+def _run(
+    backbone: Backbone,
+    images: np.ndarray | Split,
+    layers: Sequence[str | None],
+    batch_size: int,
+    progress: bool,
+) -> list[np.ndarray]:
+    """One pass with Keras: float32 (n, d) for each layer."""
+    model = _stage_model(backbone, layers)
+    results = [np.empty((len(images), int(output.shape[-1])), np.float32) for output in model.outputs]
+    done = 0
+    with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
+        for batch in _batches(images, backbone.input_size, batch_size):
+            count = len(batch)
+            if done and count < batch_size:
+                # A last batch of another shape would be compiled for itself.
+                padding = np.zeros((batch_size - count, *batch.shape[1:]), batch.dtype)
+                batch = np.concatenate([batch, padding])
+            outputs = model.predict_on_batch(batch)
+            for result, output in zip(results, outputs if len(results) > 1 else [outputs], strict=True):
+                result[done : done + count] = np.asarray(output)[:count]
+            done += count
+            ticker.advance(count)
+    return results
+
+
+def _cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | None, contents: str) -> Path:
+    key = "\n".join((_FORMAT, fingerprint, str(backbone.input_size), layer or _POOLED, contents))
+    return folder / f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+
+def _read(path: Path, n: int) -> np.ndarray | None:
+    """The features in a cache file; None where it is missing, torn or not what it says."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:  # a zip file: each entry has a checksum
+            features = stored["features"]
+            key = str(stored["key"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return None
+    if key != path.stem or features.dtype != np.float32 or features.ndim != 2 or len(features) != n:
+        return None
+    return features
+
+
+def _write(path: Path, features: np.ndarray) -> None:
+    """Write a cache file whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, features=features, key=np.array(path.stem))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def extract(
+    backbone: Backbone,
+    images: np.ndarray | Split,
+    *,
+    layer: str | Sequence[str] | None = None,
+    batch_size: int = 64,
+    cache: bool = True,
+    cache_dir: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> np.ndarray | dict[str, np.ndarray]:
+    """Features of images: one pass through the backbone in inference mode.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        From :func:`tlbook.backbones.load`. Moving statistics and weights do not
+        change.
+    images : Split, or ndarray of shape (n, size, size, 3)
+        A Split is decoded batch by batch at the backbone's size. Arrays are
+        uint8, or float with values from 0 to 255.
+    layer : str or sequence of str, optional
+        Stages of ``backbone.stages`` whose activations, averaged over the
+        image, are wanted in place of the backbone's own output.
+    batch_size : int, default 64
+        Images in memory at a time (a few times as many while decoding).
+    cache : bool, default True
+        Look on disk first, and keep the result there. The key is made of the
+        backbone's architecture and present weights, its input size, the layer
+        and the contents of the images in their order; a damaged file is
+        computed anew.
+    cache_dir : path-like, optional
+        By default ``features`` in :func:`tlbook.datasets.cache_folder`.
+    progress : bool, default True
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+        Or ``{layer: ndarray}`` where ``layer`` is a sequence: all in one pass.
+
+    Raises
+    ------
+    ValueError
+        Images of another shape, type or range; an unknown layer.
+    """
+    if not isinstance(backbone, Backbone):
+        raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
+    if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
+        raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
+    single = layer is None or isinstance(layer, str)
+    layers = [layer] if single else list(dict.fromkeys(layer))
+    if unknown := [name for name in layers if name is not None and name not in backbone.stages]:
+        raise ValueError(
+            f"{backbone.name} has no stage {', '.join(map(repr, unknown))}; it has {', '.join(backbone.stages)}"
+        )
+    if not isinstance(images, Split):
+        images = _as_images(images, backbone.input_size)
+
+    found: dict[str | None, np.ndarray] = {}
+    paths: dict[str | None, Path] = {}
+    if cache and layers:
+        folder = Path(cache_dir) if cache_dir is not None else cache_folder() / "features"
+        fingerprint, contents = backbone.fingerprint, _contents(images)
+        for name in layers:
+            paths[name] = _cache_path(folder, fingerprint, backbone, name, contents)
+            stored = _read(paths[name], len(images))
+            if stored is not None:
+                found[name] = stored
+    missing = [name for name in layers if name not in found]
+    if missing:
+        computed = _run(backbone, images, missing, int(batch_size), progress)
+        for name, features in zip(missing, computed, strict=True):
+            found[name] = features
+            if cache:
+                _write(paths[name], features)
+    if single:
+        return found[layer]
+    return {name: found[name] for name in layers}
