@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tlbook._quiet  # noqa: F401
+
 import keras  # isort: skip
 
 _IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import tlbook._quiet  # noqa: F401
+
 import keras  # isort: skip
 
 
@@ -102,19 +103,6 @@ class Backbone:
             f"Backbone({self.name!r}, {self.input_size} px, {self.model.count_params():,} parameters, "
             f"{self.feature_dim} features)"
         )
-
-
-def stages_of(model: keras.Model) -> tuple[str, ...]:
-    """Names of the last layer at each resolution of a network without branches."""
-    spatial = [layer for layer in model.layers if len(getattr(layer.output, "shape", ())) == 4]
-    names = []
-    seen_weights = False
-    for layer, after in zip(spatial, [*spatial[1:], None], strict=True):
-        seen_weights = seen_weights or bool(layer.weights)
-        ends = after is None or after.output.shape[1] != layer.output.shape[1]
-        if ends and seen_weights:
-            names.append(layer.name)
-    return tuple(names)
 
 
 def reinitialise(model: keras.Model, seed: int) -> None:

@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 
 from tlbook.backbones.applications import APPLICATIONS, WeightsUnavailable, weights_folder
-from tlbook.backbones.backbone import Backbone, reinitialise, stages_of
+from tlbook.backbones.architectures import SKETCHNET_STAGES, sketchnet
+from tlbook.backbones.backbone import Backbone, reinitialise
 
 import keras  # isort: skip
 
@@ -80,9 +81,7 @@ def _check_name(name: str) -> str:
 
 
 def _own_model(input_size: int | None) -> keras.Model:
-    from tlbook.backbones import architectures
-
-    return architectures.sketchnet() if input_size is None else architectures.sketchnet(input_size=input_size)
+    return sketchnet() if input_size is None else sketchnet(input_size=int(input_size))
 
 
 def _own_weights() -> Path:
@@ -102,7 +101,7 @@ def info(name: str) -> Info:
     Info
     """
     if _check_name(name) == OWN:
-        built = Backbone(OWN, model := _own_model(None), stages_of(model))
+        built = Backbone(OWN, model := _own_model(None), SKETCHNET_STAGES)
         return Info(
             name=OWN,
             input_size=built.input_size,
@@ -141,9 +140,7 @@ def _load_own(input_size: int | None) -> keras.Model:
     return model
 
 
-def load(
-    name: str, *, weights: str | None = "pretrained", input_size: int | None = None, seed: int = 0
-) -> Backbone:
+def load(name: str, *, weights: str | None = "pretrained", input_size: int | None = None, seed: int = 0) -> Backbone:
     """Load a backbone: a flat model, images in, pooled features out.
 
     Parameters
@@ -178,7 +175,7 @@ def load(
         raise ValueError(f"input_size is a whole number of pixels, at least {MIN_INPUT_SIZE}; got {input_size!r}")
     if name == OWN:
         model = _load_own(input_size) if weights else _own_model(input_size)
-        stages = stages_of(model)
+        stages = SKETCHNET_STAGES
     else:
         application = APPLICATIONS[name]
         size = input_size or application.input_size

@@ -126,6 +126,4 @@ def load(
     if isinstance(name_or_path, str) and not path.exists() and os.sep not in name_or_path:
         known = ", ".join(repr(name) for name in NAMED)
         raise FileNotFoundError(f"{name_or_path!r} is neither a folder nor one of the data sets {known}")
-    return load_folder(
-        path, on_bad=on_bad, convert=convert, seed=seed, fractions=fractions, progress=progress
-    )
+    return load_folder(path, on_bad=on_bad, convert=convert, seed=seed, fractions=fractions, progress=progress)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 MARKER = ".complete.json"
@@ -115,15 +118,9 @@ def unpack_zip(archive: str | os.PathLike, manifest: dict[str, str], folder: Pat
                 target.write_bytes(data)
     except BadArchive:
         raise
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError) as error:
+        # RuntimeError: encrypted; NotImplementedError: a compression that Python lacks.
         raise BadArchive(f"{archive} is not a readable zip archive ({error})") from error
-    except Exception as error:
-        import lzma
-        import zlib
-
-        if isinstance(error, zlib.error | lzma.LZMAError):
-            raise BadArchive(f"{archive} is damaged ({error})") from error
-        raise
     if missing:
         first = next(iter(sorted(missing)))
         raise BadArchive(f"{archive} lacks {len(missing)} of {len(manifest)} files, {first} for one")
@@ -152,6 +149,34 @@ def is_complete(folder: Path, key: str) -> bool:
         return False
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file for the block; others wait, and the system frees it if we die."""
+    with open(path, "a+b") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            while True:
+                try:
+                    file.seek(0)
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+                except OSError:  # gives up after ten seconds, an unpacking may take longer
+                    continue
+            try:
+                yield
+            finally:
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+            return
+        # Some network file systems have no locks; renaming is still atomic there.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def ensure(folder: Path, key: str, build: Callable[[Path], None]) -> Path:
     """Return ``folder`` complete, building it first where it is not.
 
@@ -170,12 +195,10 @@ def ensure(folder: Path, key: str, build: Callable[[Path], None]) -> Path:
     nothing under the final name. Processes that ask at the same time wait for
     the first, by a lock file that the system releases if its holder dies.
     """
-    from filelock import FileLock
-
     if is_complete(folder, key):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(folder.name + ".lock")):
+    with locked(folder.with_name(folder.name + ".lock")):
         if is_complete(folder, key):
             return folder
         for leftover in folder.parent.glob(folder.name + ".*.part"):

@@ -171,9 +171,7 @@ def pixels(source, size: int) -> np.ndarray:
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         if image.size != (size, size):
-            image = image.resize(
-                (size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
-            )
+            image = image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
         # Turned after the resize, when there is less to turn: the crop is the
         # same from any side.
         if turn is not None:

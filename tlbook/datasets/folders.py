@@ -196,7 +196,9 @@ def _assign_all(files: list[_File], class_names: Sequence[str], fractions, seed:
         if given == set(SPLITS):
             return
         # What is missing is taken out of train, in the proportions that are left.
-        shares = [share if name == "train" or name not in given else 0 for name, share in zip(SPLITS, fractions, strict=True)]
+        shares = [
+            share if name == "train" or name not in given else 0 for name, share in zip(SPLITS, fractions, strict=True)
+        ]
         total = sum(shares)
         fractions = tuple(share / total for share in shares) if total else (1.0, 0.0, 0.0)
     for name in class_names:

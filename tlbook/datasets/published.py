@@ -188,23 +188,31 @@ def photos(progress: bool = True) -> Dataset:
         "test": official["validation"],
     }
     splits = {name: _split(name, root, manifest, sorted(found, key=_natural)) for name, found in members.items()}
-    return Dataset("photos", CLASS_NAMES, **splits, origin="Kaggle cats-vs-dogs, the 3,000 photos of cats_and_dogs_filtered")
+    return Dataset(
+        "photos", CLASS_NAMES, **splits, origin="Kaggle cats-vs-dogs, the 3,000 photos of cats_and_dogs_filtered"
+    )
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 def sketches(progress: bool = True) -> Dataset:
     """The frozen release of the drawings that the package ships."""
-    manifest = read_manifest(DATA / "sketches-1.sha256")
+    listed = read_manifest(DATA / "sketches-1.sha256")
+    manifest = {member: digest for member, digest in listed.items() if not member.endswith(".zip")}
     root = _build("sketches", manifest, lambda folder: unpack_zip(DATA / "sketches-1.zip", manifest, folder))
-    images = [member for member in manifest if member.endswith(".jpg")]
-    records = {}
-    for table in sorted(member for member in manifest if member.endswith(".csv")):
-        with open(root / table, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                records[row.get("path") or row["file"]] = row
+    with open(root / "factors.csv", newline="", encoding="utf-8") as file:
+        rows = {row.pop("file"): row for row in csv.DictReader(file)}
     splits = {}
     for name in ("train", "validation", "test"):
-        members = sorted((member for member in images if member.startswith(name + "/")), key=_natural)
-        factors = [records[member] for member in members] if records else None
+        members = sorted((member for member in manifest if member.startswith(name + "/")), key=_natural)
+        factors = [{factor: _value(text) for factor, text in rows[member].items()} for member in members]
         splits[name] = _split(name, root, manifest, members, factors)
     return Dataset("sketches", CLASS_NAMES, **splits, origin="drawn by tlbook.sketches, release 1")
 
@@ -239,4 +247,4 @@ def oxford(progress: bool = True) -> Dataset:
 
 NAMED: dict[str, Callable[..., Dataset]] = {"sketches": sketches, "photos": photos, "oxford": oxford}
 
-__all__ = ["BadArchive", "DataUnavailable", "NAMED", "cache_folder"]
+__all__ = ["NAMED", "BadArchive", "DataUnavailable", "cache_folder"]

@@ -201,8 +201,7 @@ class Split:
                 f"n lies between {len(classes)} (one image of each class) and {len(self)} (all); got {n!r}"
             )
         keys = [
-            (hashlib.sha256(f"{seed}:{content}".encode()).digest(), index)
-            for index, content in enumerate(self.hashes)
+            (hashlib.sha256(f"{seed}:{content}".encode()).digest(), index) for index, content in enumerate(self.hashes)
         ]
         queue = []
         for label in classes:
