@@ -7,7 +7,7 @@ import io
 import os
 import unicodedata
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,8 +144,8 @@ def assign(digests: Sequence[str], fractions: Sequence[float], seed: int = 0) ->
 
     Where an image goes depends on its bytes alone, so adding images moves none,
     and copies stay together. In a class so small that a split with a share
-    would stay empty, the images nearest to it are moved there (train first,
-    then test), as far as there are enough of them.
+    would stay empty, the image nearest to it is moved there; where there are
+    fewer images than splits, train comes first, then test.
 
     Parameters
     ----------
@@ -171,15 +171,13 @@ def assign(digests: Sequence[str], fractions: Sequence[float], seed: int = 0) ->
 
     chosen = {digest: split_of(place) for digest, place in places.items()}
     middle = dict(zip(SPLITS, (0.0, sum(edges) / 2, 1.0), strict=True))
-    for wanted in [name for name in ("train", "test", "validation") if fractions[SPLITS.index(name)] > 0]:
-        if wanted in chosen.values():
-            continue
-        counts = defaultdict(int)
-        for name in chosen.values():
-            counts[name] += 1
-        spare = [digest for digest, name in chosen.items() if counts[name] > 1]
-        if spare:
-            chosen[min(spare, key=lambda digest: (abs(places[digest] - middle[wanted]), digest))] = wanted
+    wanted = [name for name in ("train", "test", "validation") if fractions[SPLITS.index(name)] > 0]
+    for rank, name in enumerate(wanted):
+        counts = Counter(chosen.values())
+        if name not in counts:
+            spare = [digest for digest, now in chosen.items() if counts[now] > 1 or now in wanted[rank:]]
+            if spare:
+                chosen[min(spare, key=lambda digest: (abs(places[digest] - middle[name]), digest))] = name
     return [chosen[digest] for digest in digests]
 
 
