@@ -53,7 +53,7 @@ class SplitSource:
 
 
 class Batches(keras.utils.PyDataset):
-    """The batches of one epoch for ``fit`` or ``evaluate``.
+    """The batches of an epoch, as ``fit`` takes them.
 
     The batches are of nearly equal size, at most ``batch_size``: a rest of one
     or two images would make a batch whose gradient and batch statistics are
@@ -63,21 +63,19 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, source: Source, order: np.ndarray, batch_size: int) -> None:
         super().__init__()
         self._source = source
-        self._parts = np.array_split(order, -(-len(order) // batch_size))
-        self._first: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._batch_size = batch_size
+        self.reorder(order)
+
+    def reorder(self, order: np.ndarray) -> None:
+        """Another order for the epoch that is about to begin."""
+        self._parts = np.array_split(order, -(-len(order) // self._batch_size))
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index in self._first:
-            return self._first[index]
         positions = self._parts[index]
-        batch = self._source.images(positions), self._source.labels[positions].astype(np.int32)
-        if index < 2:
-            # Keras draws the first two once more to learn their shape.
-            self._first[index] = batch
-        return batch
+        return self._source.images(positions), self._source.labels[positions].astype(np.int32)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
@@ -117,12 +115,10 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
         try:
             images, labels = data
         except (TypeError, ValueError):
-            raise ValueError(
-                f"{name} must be a Split or a pair (images, labels), not {type(data).__name__}."
-            ) from None
+            raise ValueError(f"{name} must be a Split or a pair (images, labels), not {type(data).__name__}.") from None
         images, labels = np.asarray(images), np.asarray(labels)
         fits = images.ndim == len(shape) and all(
-            want is None or have == want for have, want in zip(images.shape[1:], shape[1:])
+            want is None or have == want for have, want in zip(images.shape[1:], shape[1:], strict=True)
         )
         if not fits or len(images) == 0:
             raise ValueError(f"{name} images have shape {images.shape}; the model takes {shape}.")

@@ -57,11 +57,7 @@ def write(path: Path, state: State) -> None:
     """Write a checkpoint; a reader sees the old one or the new one, never a part."""
     meta = {key: getattr(state, key) for key in ("settings", "start", "end", "history")}
     meta["format"] = FORMAT
-    arrays = {
-        f"{name}_{i:05d}": value
-        for name in _LISTS
-        for i, value in enumerate(getattr(state, name))
-    }
+    arrays = {f"{name}_{i:05d}": value for name in _LISTS for i, value in enumerate(getattr(state, name))}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -88,10 +84,7 @@ def read(path: Path) -> State:
             meta = json.loads(bytes(file["meta"]))
             if meta.pop("format") != FORMAT:
                 raise KeyError("format")
-            lists = {
-                name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")]
-                for name in _LISTS
-            }
+            lists = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise CheckpointMismatch(
             f"{path} is not a checkpoint that fine_tune can read ({error}). Delete it to start "
@@ -115,12 +108,10 @@ def check(path: Path, state: State, settings: Mapping[str, object], now: str) ->
     differing = [k for k in keys if state.settings.get(k) != asked.get(k)]
     if differing:
         shown = "; ".join(
-            f"{key} is {_short(asked.get(key))} here, {_short(state.settings.get(key))} there"
-            for key in differing
+            f"{key} is {_short(asked.get(key))} here, {_short(state.settings.get(key))} there" for key in differing
         )
         raise CheckpointMismatch(
-            f"{path} belongs to another run: {shown}. Give another path, or delete it to start "
-            "over."
+            f"{path} belongs to another run: {shown}. Give another path, or delete it to start over."
         )
     if now not in (state.start, state.end):
         raise CheckpointMismatch(

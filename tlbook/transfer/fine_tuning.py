@@ -9,10 +9,10 @@ import keras
 
 from . import checkpoints, schedules
 from .batches import as_source
-from .freezing import restore_trainable_state, trainable_state, unfreeze
+from .freezing import restore_trainable_state, trainable_state
 from .history import History
 from .optimizers import OPTIMIZERS
-from .structure import HEAD, check_groups, parameter_count
+from .structure import HEAD, check_groups
 from .training import Run
 
 
@@ -143,11 +143,11 @@ def fine_tune(
     train_source = as_source(train, model, "train", in_memory)
     validation_source = as_source(validation, model, "validation", in_memory)
     steps = -(-len(train_source.labels) // batch_size)
-    group_factors, layer_factors = _rate_factors(
-        model, groups, learning_rate, layer_decay, learning_rates
-    )
+    group_factors, layer_factors = _rate_factors(model, groups, learning_rate, layer_decay, learning_rates)
     plan = {int(epoch): str(name) for epoch, name in sorted((unfreezing or {}).items())}
-    _rehearse(model, plan, epochs)
+    late = [epoch for epoch in plan if not 0 <= epoch < epochs]
+    if late:
+        raise ValueError(f"unfreezing at epoch {late}: epochs run from 0 to {epochs - 1}.")
     run = Run(
         model=model,
         train=train_source,
@@ -155,9 +155,7 @@ def fine_tune(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        rates=schedules.learning_rates(
-            schedule, learning_rate, epochs * steps, round(warmup_epochs * steps)
-        ),
+        rates=schedules.learning_rates(schedule, learning_rate, epochs * steps, round(warmup_epochs * steps)),
         optimizer=_optimizer_settings(optimizer, weight_decay, momentum),
         layer_factors=layer_factors,
         group_factors=group_factors,
@@ -183,13 +181,9 @@ def fine_tune(
         "learning_rate": learning_rate,
         "layer rates": layer_factors,
         "unfreezing": {str(epoch): name for epoch, name in plan.items()},
-    } | {
-        name: getattr(run, name)
-        for name in (
-            "epochs", "batch_size", "seed", "optimizer", "l2_sp", "label_smoothing", "patience",
-            "monitor", "restore_best",
-        )  # fmt: skip
     }
+    for name in _COMPARED:
+        run.settings[name] = getattr(run, name)
     weights, flags = model.get_weights(), trainable_state(model)
     try:
         return run.run()
@@ -197,6 +191,19 @@ def fine_tune(
         model.set_weights(weights)
         restore_trainable_state(model, flags)
         raise
+
+
+_COMPARED = (
+    "epochs",
+    "batch_size",
+    "seed",
+    "optimizer",
+    "l2_sp",
+    "label_smoothing",
+    "patience",
+    "monitor",
+    "restore_best",
+)
 
 
 def _check_positive(**numbers: int | None) -> None:
@@ -217,8 +224,7 @@ def _optimizer_settings(name: str, weight_decay: float | None, momentum: float) 
         weight_decay = 0.004 if name == "adamw" else 0.0
     if weight_decay < 0 or not 0 <= momentum < 1:
         raise ValueError(
-            f"weight_decay={weight_decay}, momentum={momentum}: decay must not be negative, "
-            "momentum must be in [0, 1)."
+            f"weight_decay={weight_decay}, momentum={momentum}: decay must not be negative, momentum must be in [0, 1)."
         )
     return {"name": name, "weight_decay": float(weight_decay), "momentum": float(momentum)}
 
@@ -260,18 +266,3 @@ def _rate_factors(
         by_group = {g: learning_rates.get(g, learning_rate) / learning_rate for g in divided}
     by_group = {g: float(by_group[g]) for g in divided}
     return by_group, {name: by_group[g] for g, names in divided.items() for name in names}
-
-
-def _rehearse(model: keras.Model, plan: Mapping[int, str], epochs: int) -> None:
-    """Go through the unfreezing once, so that a mistake in it shows at once."""
-    late = [epoch for epoch in plan if not 0 <= epoch < epochs]
-    if late:
-        raise ValueError(f"unfreezing at epoch {late}: epochs run from 0 to {epochs - 1}.")
-    flags = trainable_state(model)
-    try:
-        if 0 not in plan and not parameter_count(model):
-            raise ValueError("Every layer is frozen; there is nothing to train.")
-        for name in plan.values():
-            unfreeze(model, from_layer=name)
-    finally:
-        restore_trainable_state(model, flags)

@@ -16,6 +16,7 @@ import numpy as np
 
 from .structure import (
     HEAD,
+    as_model,
     check_groups,
     find_layer,
     head_layers,
@@ -47,7 +48,7 @@ def freeze(model: keras.Model, *, head: bool = False) -> int:
     Compile after this before calling ``model.fit`` yourself, as Keras asks;
     :func:`~tlbook.transfer.fine_tune` compiles by itself.
     """
-    model = getattr(model, "model", model)
+    model = as_model(model)
     before = parameter_count(model)
     spared = {} if head else head_layers(model)
     kept = {name for name, layer in spared.items() if layer.trainable}
@@ -94,15 +95,14 @@ def unfreeze(
         Nothing would become trainable; more than one argument; an unknown
         layer; ``last`` out of range. The model is then as it was.
     """
-    model = getattr(model, "model", model)
+    model = as_model(model)
     wanted = _to_unfreeze(model, last, from_layer, after_layer)
     layers = weighted_layers(model)
     head = set(head_layers(model))
     after = {
         name
         for name, layer in layers.items()
-        if name in head
-        or (not is_batch_norm(layer) and (name in wanted or layer.trainable_weights))
+        if name in head or (not is_batch_norm(layer) and (name in wanted or layer.trainable_weights))
     }
     gained = sum(_frozen_parameters(layers[name]) for name in after)
     if gained == 0:
@@ -117,16 +117,12 @@ def unfreeze(
     return gained
 
 
-def _to_unfreeze(
-    model: keras.Model, last: int | None, from_layer: str | None, after_layer: str | None
-) -> set[str]:
+def _to_unfreeze(model: keras.Model, last: int | None, from_layer: str | None, after_layer: str | None) -> set[str]:
     if sum(x is not None for x in (last, from_layer, after_layer)) > 1:
         raise ValueError("Give at most one of last, from_layer and after_layer.")
     head = set(head_layers(model))
     candidates = [
-        name
-        for name, layer in weighted_layers(model).items()
-        if name not in head and not is_batch_norm(layer)
+        name for name, layer in weighted_layers(model).items() if name not in head and not is_batch_norm(layer)
     ]
     if last is not None:
         if isinstance(last, bool) or not isinstance(last, (int, np.integer)):
@@ -206,15 +202,13 @@ def _nested(model: keras.Model) -> list[keras.Model]:
 
 
 def trainable_state(model: keras.Model) -> list[bool]:
-    """The ``trainable`` flag of every leaf layer, in order."""
-    return [layer.trainable for layer in named_layers(model).values()]
+    """The ``trainable`` flag of every leaf layer with weights, in order."""
+    return [layer.trainable for layer in weighted_layers(model).values()]
 
 
 def restore_trainable_state(model: keras.Model, state: Sequence[bool]) -> None:
     """Put back what :func:`trainable_state` returned."""
-    keys = list(named_layers(model))
-    weighted = set(weighted_layers(model))
-    _set_trainable(model, {k for k, on in zip(keys, state, strict=True) if on and k in weighted})
+    _set_trainable(model, {name for name, on in zip(weighted_layers(model), state, strict=True) if on})
 
 
 def gradual_unfreezing(
@@ -255,9 +249,7 @@ def gradual_unfreezing(
     return {first + i * every: names[0] for i, names in enumerate(reversed(divided.values()))}
 
 
-def randomise(
-    model: keras.Model, *, layers: Sequence[str] | None = None, seed: int = 0
-) -> int:
+def randomise(model: keras.Model, *, layers: Sequence[str] | None = None, seed: int = 0) -> int:
     """Draw the weights of layers anew from their own initialisers, in place.
 
     The control for "is it the pretrained weights that help, or the
@@ -278,7 +270,7 @@ def randomise(
     int
         Number of parameters that were drawn anew, moving statistics included.
     """
-    model = getattr(model, "model", model)
+    model = as_model(model)
     weighted = weighted_layers(model)
     if layers is None:
         head = head_layers(model)

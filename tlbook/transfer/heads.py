@@ -7,7 +7,7 @@ import numpy as np
 
 from .freezing import freeze
 from .probe import Probe
-from .structure import HEAD, named_layers
+from .structure import HEAD, as_model, named_layers
 
 
 def attach_head(
@@ -57,11 +57,11 @@ def attach_head(
         A head that does not fit the features; fewer than two classes; a model
         that has a head already, or is neither functional nor Sequential.
     """
-    model = getattr(backbone, "model", backbone)
-    if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
+    model = as_model(backbone)
+    if not getattr(model, "outputs", None):
         raise ValueError(
-            f"attach_head needs a built functional or Sequential keras.Model or a Backbone, "
-            f"not {type(backbone).__name__}."
+            f"attach_head needs a functional model, or a Sequential one that is built, not {type(model).__name__} "
+            f"{model.name!r}."
         )
     if any(layer.name == HEAD for layer in named_layers(model).values()):
         raise ValueError(f"Model {model.name!r} has a layer called 'head' already.")
@@ -78,10 +78,7 @@ def attach_head(
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{HEAD}_pooling")(x)
     if len(x.shape) != 2 or x.shape[1] is None:
-        raise ValueError(
-            f"The backbone gives shape {tuple(x.shape)}; features (n, d) or maps (n, h, w, d) "
-            "are needed."
-        )
+        raise ValueError(f"The backbone gives shape {tuple(x.shape)}; features (n, d) or maps (n, h, w, d) are needed.")
     if dropout:
         x = keras.layers.Dropout(dropout, seed=seed, name=f"{HEAD}_dropout")(x)
     dense = _dense(head, int(x.shape[1]), seed)
@@ -95,8 +92,7 @@ def _dense(head: Probe | int, feature_dim: int, seed: int) -> keras.layers.Dense
     if isinstance(head, Probe):
         if head.weights.shape[0] != feature_dim:
             raise ValueError(
-                f"The probe was fitted on {head.weights.shape[0]} features, the backbone gives "
-                f"{feature_dim}."
+                f"The probe was fitted on {head.weights.shape[0]} features, the backbone gives {feature_dim}."
             )
         return keras.layers.Dense(head.weights.shape[1], name=HEAD)
     if isinstance(head, bool) or not isinstance(head, (int, np.integer)) or head < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 
 
@@ -65,17 +66,14 @@ class History:
         """Wall time of all epochs; what was lost to an interruption is not in it."""
         return float(sum(self.seconds))
 
-    def epochs_without_gain(self) -> int:
-        """Epochs since the best one."""
-        return self.epochs - 1 - self.best_epoch
-
     def record(self, **values: float) -> bool:
-        """Append one epoch; True if it is the best so far."""
+        """Append one epoch; True if it is the best so far. NaN is the worst of all."""
         for name, value in values.items():
             getattr(self, name).append(value)
         scores = getattr(self, self.monitor)
-        sign = -1 if self.monitor.endswith("loss") else 1
-        if self.best_epoch < 0 or sign * scores[-1] > sign * scores[self.best_epoch]:
+        best = scores[self.best_epoch] if self.best_epoch >= 0 else math.nan
+        better = scores[-1] < best if self.monitor.endswith("loss") else scores[-1] > best
+        if better or math.isnan(best):
             self.best_epoch = len(scores) - 1
             return True
         return False

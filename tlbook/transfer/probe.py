@@ -48,8 +48,7 @@ class Probe:
         bias = np.asarray(self.bias, dtype=np.float32)
         if weights.ndim != 2 or bias.shape != weights.shape[1:] or len(bias) < 2:
             raise ValueError(
-                f"weights {weights.shape} and bias {bias.shape}: shapes (d, N) and (N,), N >= 2, "
-                "are needed."
+                f"weights {weights.shape} and bias {bias.shape}: shapes (d, N) and (N,), N >= 2, are needed."
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "bias", bias)
@@ -133,9 +132,7 @@ def linear_probe(
     n_classes = int(max(y.max(), y_val.max())) + 1
     missing = sorted(set(range(n_classes)) - set(y.tolist()))
     if len(np.unique(y)) < 2:
-        raise ValueError(
-            f"All {len(y)} training labels are class {y[0]}; a probe needs two classes or more."
-        )
+        raise ValueError(f"All {len(y)} training labels are class {y[0]}; a probe needs two classes or more.")
     if missing:
         raise ValueError(f"No training example of class {', '.join(map(str, missing))}.")
     grid = np.unique(np.atleast_1d(np.asarray(C, dtype=np.float64)))

@@ -8,9 +8,7 @@ import numpy as np
 SCHEDULES: tuple[str, ...] = ("constant", "linear", "cosine")
 
 
-def learning_rates(
-    schedule: str, learning_rate: float, steps: int, warmup_steps: int = 0
-) -> np.ndarray:
+def learning_rates(schedule: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> np.ndarray:
     """Learning rate at every step of training.
 
     Parameters

@@ -7,6 +7,8 @@ a nested model are treated alike.
 
 from __future__ import annotations
 
+import difflib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -14,6 +16,14 @@ import numpy as np
 
 HEAD = "head"
 """Name of the classification layer that :func:`tlbook.transfer.attach_head` adds."""
+
+
+def as_model(model: object) -> keras.Model:
+    """The Keras model itself, whether that or a Backbone was given."""
+    inner = model if isinstance(model, keras.Model) else getattr(model, "model", None)
+    if not isinstance(inner, keras.Model):
+        raise ValueError(f"A keras.Model or a Backbone is needed, not {type(model).__name__}.")
+    return inner
 
 
 def _walk(layer: keras.layers.Layer, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:
@@ -42,15 +52,13 @@ def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """
     found: list[tuple[str, keras.layers.Layer]] = []
     seen: set[int] = set()
-    for top in model.layers:
+    for top in as_model(model).layers:
         for path, layer in _walk(top, ""):
             if id(layer) not in seen:
                 seen.add(id(layer))
                 found.append((path, layer))
     names = [layer.name for _, layer in found]
-    return {
-        layer.name if names.count(layer.name) == 1 else path: layer for path, layer in found
-    }
+    return {layer.name if names.count(layer.name) == 1 else path: layer for path, layer in found}
 
 
 def weighted_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
@@ -75,11 +83,7 @@ def head_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
     none: a backbone without a head.
     """
     weighted = weighted_layers(model)
-    named = {
-        name: layer
-        for name, layer in weighted.items()
-        if layer.name == HEAD or layer.name.startswith(HEAD + "_")
-    }
+    named = {name: layer for name, layer in weighted.items() if layer.name == HEAD or layer.name.startswith(HEAD + "_")}
     if named or not weighted:
         return named
     name, last = list(weighted.items())[-1]
@@ -91,9 +95,7 @@ def parameter_count(layer: keras.layers.Layer) -> int:
     return sum(int(np.prod(v.shape)) for v in layer.trainable_weights)
 
 
-def layer_groups(
-    model: keras.Model, groups: int | Sequence[str] = 4
-) -> dict[str, tuple[str, ...]]:
+def layer_groups(model: keras.Model, groups: int | Sequence[str] = 4) -> dict[str, tuple[str, ...]]:
     """Divide the layers with weights into consecutive groups, shallow to deep.
 
     Parameters
@@ -131,9 +133,7 @@ def layer_groups(
     return divided
 
 
-def _groups_by_number(
-    model: keras.Model, weighted: list[str], n: int
-) -> dict[str, tuple[str, ...]]:
+def _groups_by_number(model: keras.Model, weighted: list[str], n: int) -> dict[str, tuple[str, ...]]:
     layers = named_layers(model)
     counted = [name for name in weighted if not is_batch_norm(layers[name])]
     if not 1 <= n <= len(counted):
@@ -151,19 +151,15 @@ def _groups_by_number(
     return {group: tuple(names) for group, names in divided.items()}
 
 
-def _groups_by_stage(
-    model: keras.Model, weighted: list[str], stages: list[str]
-) -> dict[str, tuple[str, ...]]:
+def _groups_by_stage(model: keras.Model, weighted: list[str], stages: list[str]) -> dict[str, tuple[str, ...]]:
     order = list(named_layers(model))
     positions = [order.index(find_layer(model, stage)) for stage in stages]
-    if not stages or any(b <= a for a, b in zip(positions, positions[1:])):
-        raise ValueError(
-            f"groups={stages!r}: give at least one layer name, shallow to deep, each once."
-        )
+    if not stages or any(b <= a for a, b in itertools.pairwise(positions)):
+        raise ValueError(f"groups={stages!r}: give at least one layer name, shallow to deep, each once.")
     divided: dict[str, list[str]] = {stage: [] for stage in stages}
     for name in weighted:
         here = order.index(name)
-        stage = next((s for s, p in zip(stages, positions) if here <= p), stages[-1])
+        stage = next((s for s, p in zip(stages, positions, strict=True) if here <= p), stages[-1])
         divided[stage].append(name)
     return {group: tuple(names) for group, names in divided.items() if names}
 
@@ -176,7 +172,6 @@ def find_layer(model: keras.Model, name: str) -> str:
     paths = [path for path, layer in layers.items() if layer.name == name]
     if len(paths) > 1:
         raise ValueError(f"Layer name {name!r} is not unique; use one of {paths}.")
-    import difflib
 
     near = difflib.get_close_matches(name, layers, n=3) or list(weighted_layers(model))[-3:]
     raise ValueError(f"No layer {name!r} in model {model.name!r}; there is, for example, {near}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tlbook.progress import Ticker, bar
+from tlbook.progress import bar
 
 from . import checkpoints
 from .batches import Batches, Source, epoch_order
-from .freezing import unfreeze
+from .freezing import restore_trainable_state, trainable_state, unfreeze
 from .history import History
 from .optimizers import make_optimizer
 from .schedules import Tabulated
@@ -50,9 +51,7 @@ class Trainer(keras.Model):
             x = self.augmentation(x, training=True)
         return self.network(x, training=training)
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ) -> object:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> object:
         """Smoothed cross-entropy + penalties in training, plain cross-entropy otherwise."""
         n = y_pred.shape[-1]
         target = keras.ops.one_hot(y, n)
@@ -123,12 +122,9 @@ class Run:
 
     def __post_init__(self) -> None:
         self.steps = len(self.rates) // self.epochs
-        self.start_values = (
-            {id(v): keras.ops.convert_to_numpy(v) for v in self.model.weights}
-            if self.l2_sp[0]
-            else {}
-        )
+        self.start_values = {id(v): keras.ops.convert_to_numpy(v) for v in self.model.weights} if self.l2_sp[0] else {}
         self.best: list[np.ndarray] = []
+        self.finished = False
         self.history = History(group_factors=dict(self.group_factors), monitor=self.monitor)
 
     def run(self) -> History:
@@ -145,23 +141,14 @@ class Run:
             self.best = state.best
             if not self.best and self.restore_best:
                 self.best = state.weights
-        evaluator = Trainer(self.model)
-        _compile(evaluator)
+        self._rehearse()
         self._unfreeze_until(first - 1)
-        trainer = None
-        with bar("training", self.epochs * self.steps, enabled=self.progress) as ticker:
-            ticker.advance(first * self.steps)
-            for epoch in range(first, self.epochs):
-                begun = epoch in self.unfreezing
-                if begun:
-                    unfreeze(self.model, from_layer=self.unfreezing[epoch])
-                if trainer is None or begun:
-                    trainer = self._trainer(epoch)
-                    if state is not None and epoch == first and not begun:
-                        _assign(trainer.optimizer.variables, state.optimizer)
-                        _assign(checkpoints.seed_states(trainer), state.seeds)
-                self._epoch(epoch, trainer, evaluator, ticker)
-                if self._end_of_epoch(epoch, trainer):
+        starts = [epoch for epoch in self.unfreezing if epoch > first]
+        with bar("training", self.epochs * self.steps, enabled=self.progress) as self.ticker:
+            self.ticker.advance(first * self.steps)
+            for begin, end in itertools.pairwise([first, *starts, self.epochs]):
+                self._phase(begin, end, state if begin == first else None)
+                if self.finished:
                     break
         return self.history
 
@@ -180,10 +167,43 @@ class Run:
             self.unfreezing = {}
         return state
 
+    def _rehearse(self) -> None:
+        """Go through the unfreezing once, so that a mistake in it shows at once."""
+        if 0 not in self.unfreezing and not parameter_count(self.model):
+            raise ValueError("Every layer is frozen; there is nothing to train.")
+        flags = trainable_state(self.model)
+        try:
+            self._unfreeze_until(self.epochs)
+        finally:
+            restore_trainable_state(self.model, flags)
+
     def _unfreeze_until(self, epoch: int) -> None:
         for when in sorted(self.unfreezing):
             if when <= epoch:
                 unfreeze(self.model, from_layer=self.unfreezing[when])
+
+    def _phase(self, begin: int, end: int, state: checkpoints.State | None) -> None:
+        """Train from epoch ``begin`` up to ``end`` with the same layers trainable."""
+        continued = begin not in self.unfreezing
+        if not continued:
+            unfreeze(self.model, from_layer=self.unfreezing[begin])
+        trainer = self._trainer(begin)
+        if state is not None and continued:
+            _assign(trainer.optimizer.variables, state.optimizer)
+            _assign(checkpoints.seed_states(trainer), state.seeds)
+        order = np.arange(len(self.validation.labels))
+        batches = Batches(self.train, self._order(begin), self.batch_size)
+        trainer.fit(
+            batches,
+            validation_data=Batches(self.validation, order, max(self.batch_size, 64)),
+            initial_epoch=begin,
+            epochs=end,
+            verbose=0,
+            callbacks=[_Epochs(self, batches)],
+        )
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(len(self.train.labels), self.seed, epoch)
 
     def _trainer(self, epoch: int) -> Trainer:
         """A freshly compiled trainer for the layers that are trainable now."""
@@ -211,45 +231,32 @@ class Run:
         _compile(trainer, optimizer)
         return trainer
 
-    def _epoch(self, epoch: int, trainer: Trainer, evaluator: Trainer, ticker: Ticker) -> None:
-        began = time.perf_counter()
+    def begin_epoch(self, epoch: int, trainer: Trainer, batches: Batches) -> None:
+        """Fix everything random in the epoch as a function of seed and epoch."""
+        batches.reorder(self._order(epoch))
         for i, state in enumerate(checkpoints.seed_states(trainer)):
             word = np.random.SeedSequence([self.seed, epoch, i]).generate_state(1)[0]
             state.assign(np.array([word >> 1, 0]))
-        order = epoch_order(len(self.train.labels), self.seed, epoch)
-        count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ticker.advance())
-        logs = trainer.fit(
-            Batches(self.train, order, self.batch_size),
-            epochs=1,
-            verbose=0,
-            callbacks=[count],
-        ).history
-        every = np.arange(len(self.validation.labels))
-        scores = evaluator.evaluate(
-            Batches(self.validation, every, max(self.batch_size, 64)), verbose=0, return_dict=True
-        )
-        gained = self.history.record(
-            train_loss=float(logs["cross_entropy"][-1]),
-            train_accuracy=float(logs["accuracy"][-1]),
-            objective=float(logs["loss"][-1]),
-            validation_loss=float(scores["cross_entropy"]),
-            validation_accuracy=float(scores["accuracy"]),
+
+    def end_epoch(self, epoch: int, trainer: Trainer, logs: Mapping[str, float], seconds: float) -> None:
+        """Record, decide whether to stop, restore what is to be restored, save."""
+        history = self.history
+        gained = history.record(
+            train_loss=float(logs["cross_entropy"]),
+            train_accuracy=float(logs["accuracy"]),
+            objective=float(logs["loss"]),
+            validation_loss=float(logs["val_cross_entropy"]),
+            validation_accuracy=float(logs["val_accuracy"]),
             learning_rate=float(self.rates[epoch * self.steps]),
             trainable_parameters=parameter_count(self.model),
-            seconds=time.perf_counter() - began,
+            seconds=seconds,
         )
         if gained and self.restore_best:
             self.best = self.model.get_weights()
-
-    def _end_of_epoch(self, epoch: int, trainer: Trainer) -> bool:
-        """Decide whether to stop, restore what is to be restored, save; True at the end."""
-        history = self.history
         waited = history.epochs - 1 - history.best_epoch
-        history.stopped_early = (
-            self.patience is not None and waited >= self.patience and epoch + 1 < self.epochs
-        )
-        finished = history.stopped_early or epoch + 1 == self.epochs
-        if finished and self.restore_best:
+        history.stopped_early = self.patience is not None and waited >= self.patience and epoch + 1 < self.epochs
+        self.finished = history.stopped_early or epoch + 1 == self.epochs
+        if self.finished and self.restore_best:
             self.model.set_weights(self.best)
             history.restored = True
         if self.checkpoint is not None:
@@ -258,20 +265,38 @@ class Run:
                 checkpoints.State(
                     settings=self.settings,
                     start=self.start,
-                    end=checkpoints.weights_hash(self.model) if finished else "",
+                    end=checkpoints.weights_hash(self.model) if self.finished else "",
                     history=history.to_dict(),
                     weights=self.model.get_weights(),
                     optimizer=_values(trainer.optimizer.variables),
                     seeds=_values(checkpoints.seed_states(trainer)),
-                    best=[] if finished or waited == 0 else self.best,
+                    best=[] if self.finished or waited == 0 else self.best,
                 ),
             )
-        return finished
 
 
-def _compile(trainer: Trainer, optimizer: keras.optimizers.Optimizer | None = None) -> None:
+class _Epochs(keras.callbacks.Callback):
+    """Hands the begin and end of each epoch of ``fit`` to the run."""
+
+    def __init__(self, run: Run, batches: Batches) -> None:
+        super().__init__()
+        self._run, self._batches = run, batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._began = time.perf_counter()
+        self._run.begin_epoch(epoch, self.model, self._batches)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._run.ticker.advance()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._run.end_epoch(epoch, self.model, logs, time.perf_counter() - self._began)
+        self.model.stop_training = self._run.finished
+
+
+def _compile(trainer: Trainer, optimizer: keras.optimizers.Optimizer) -> None:
     trainer.compile(
-        optimizer=optimizer or "sgd",
+        optimizer=optimizer,
         metrics=[
             keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
