@@ -122,7 +122,15 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
 
 def build(source: Path, work: Path, html: Path) -> None:
     """Make the pages, warnings as errors, and put them where the reader looks only when all went well."""
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(work)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(source),
+        "--path-output",
+        str(work),
+    ]
     command += ["-W", "-n", "--keep-going", "--quiet"]
     # The package's own pages are made by importing it: no need for more than one thread, nor for TensorFlow's messages.
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
