@@ -183,6 +183,13 @@ def test_take_is_random_repeatable_and_blind_to_order_and_name():
     assert set(turned.take(10).hashes) == set(split.take(10).hashes)
 
 
+def test_take_positions_are_those_of_take():
+    split = named([30, 20])
+    positions = split.take_positions(12, seed=3)
+    assert positions.dtype == np.int64 and np.all(np.diff(positions) > 0)
+    assert split.select(positions).paths == split.take(12, seed=3).paths
+
+
 def test_take_draws_every_image_alike():
     split = named([20, 20])
     drawn = np.zeros(40)

@@ -195,6 +195,13 @@ class Split:
         Split
             In the order of this split.
         """
+        return self.select(self.take_positions(n, seed))
+
+    def take_positions(self, n: int, seed: int = 0) -> np.ndarray:
+        """Positions, int64 (n,), ascending, of the images that :meth:`take` takes.
+
+        Use them to take the same subset of features that were extracted once for the whole split.
+        """
         classes = np.unique(self.labels)
         if isinstance(n, bool) or int(n) != n or not len(classes) <= n <= len(self):
             raise ValueError(
@@ -213,7 +220,7 @@ class Split:
                 for rank, index in enumerate(members)
             ]
         chosen = sorted(index for _, _, index in sorted(queue)[: int(n)])
-        return self.select(np.array(chosen, dtype=np.int64))
+        return np.array(chosen, dtype=np.int64)
 
 
 @dataclass(frozen=True)
