@@ -1,0 +1,65 @@
+"""The figures of the book. Every function returns the Matplotlib figure.
+
+In a notebook, let the call be the last line of its cell, and the figure is
+shown once. Outside, ``figure.savefig("name.png")``. Figures carry no title: what
+they show is said by the caption and the text around them.
+"""
+
+from tlbook.plotting.comparisons import (
+    accuracy_by_layer,
+    cost_accuracy,
+    learning_curve,
+    strategy_comparison,
+)
+from tlbook.plotting.convolution import (
+    feature_maps,
+    filter_grid,
+    kernel_step,
+    magnified,
+    number_grid,
+    receptive_field_map,
+    shift_curves,
+)
+from tlbook.plotting.curves import (
+    confusion,
+    feature_map_2d,
+    precision_recall,
+    reliability_diagram,
+    roc,
+    training_curves,
+)
+from tlbook.plotting.images import error_gallery, image_grid
+from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, there_and_back
+from tlbook.plotting.style import PALETTE, style
+from tlbook.plotting.transfer import network_diagram, penalty_curve
+
+__all__ = [
+    "PALETTE",
+    "Step",
+    "accuracy_by_layer",
+    "architecture",
+    "confusion",
+    "cost_accuracy",
+    "cost_bars",
+    "error_gallery",
+    "feature_map_2d",
+    "feature_maps",
+    "filter_grid",
+    "image_grid",
+    "kernel_step",
+    "learning_curve",
+    "logits_to_loss",
+    "magnified",
+    "network_diagram",
+    "number_grid",
+    "penalty_curve",
+    "precision_recall",
+    "receptive_field_map",
+    "reliability_diagram",
+    "roc",
+    "shift_curves",
+    "strategy_comparison",
+    "style",
+    "there_and_back",
+    "training_curves",
+]

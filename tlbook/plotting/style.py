@@ -1,0 +1,200 @@
+"""One look for all figures, applied inside the functions and never globally.
+
+Figures stand on an opaque white ground, so that they read the same on a light
+and on a dark page. At their natural width of 6 inches the smallest text is 10
+points, which stays readable at half that width on a screen. Colours are those
+of Okabe and Ito, told apart by people with any common colour vision; no figure
+relies on colour alone, since each series has a marker and a line of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tlbook.evaluation import Estimate, SeedSpread
+
+__all__ = ["PALETTE", "style"]
+
+PALETTE: dict[str, str] = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+}
+"""Okabe and Ito's colours in the order of use; their yellow is too faint on white."""
+
+_INK, _FAINT = "#222222", "#D9D9D9"
+_MARKERS = "osD^vPX"
+_LINES = ["-", "--", "-.", ":"]
+_RC = {
+    "figure.facecolor": "white",
+    "figure.edgecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "figure.dpi": 120,
+    "figure.constrained_layout.use": True,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#666666",
+    "axes.labelcolor": _INK,
+    "axes.labelsize": 11,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "lines.solid_capstyle": "round",
+    "image.interpolation": "nearest",
+    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Context in which Matplotlib draws in the book's style.
+
+    The functions of :mod:`tlbook.plotting` enter it by themselves; use it for
+    a figure of your own. On leaving, the settings are as they were.
+    """
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes, always as a 2-D array. Call it inside :func:`style`."""
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, height), squeeze=False, **kwargs
+    )
+    return figure, axes
+
+
+def finished(figure: Figure) -> Figure:
+    """Make the style permanent in the figure and take it from pyplot's list.
+
+    Ticks are made when a figure is drawn, which is after the style has been
+    left, so their look is fixed here. A figure that pyplot still holds would be shown
+    twice in a notebook: as the value of the cell, and again at its end.
+    """
+    for axes in figure.axes:
+        for which in ("x", "y"):
+            axes.tick_params(
+                axis=which, which="both", length=0, labelsize=_RC["xtick.labelsize"],
+                labelcolor=_INK, grid_color=_RC["grid.color"],
+                grid_linewidth=_RC["grid.linewidth"],
+            )
+    plt.close(figure)
+    return figure
+
+
+def looks(n: int) -> list[dict[str, Any]]:
+    """Colour, marker and line of n series; no two of the first 28 are alike."""
+    colours = list(PALETTE.values())
+    return [
+        {
+            "color": colours[i % len(colours)],
+            "marker": _MARKERS[i % len(_MARKERS)],
+            "linestyle": _LINES[(i + i // len(colours)) % len(_LINES)],
+        }
+        for i in islice(cycle([*range(28)]), n)
+    ]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is drawn of one result: a dot, its interval, and single runs if there are any."""
+
+    centre: float
+    low: float
+    high: float
+    runs: tuple[float, ...] = ()
+
+
+def summary(value: Any, where: str) -> Summary:
+    """Anything the package measures, as :class:`Summary`.
+
+    - a number: a dot without interval;
+    - ``Estimate``: its value and interval;
+    - ``SeedSpread``: its mean and t-interval;
+    - ``results.Spread``: median, smallest and largest;
+    - a sequence of numbers, one a seed: median, smallest, largest, and the runs.
+    """
+    if isinstance(value, Estimate):
+        return Summary(value.value, value.low, value.high)
+    if isinstance(value, SeedSpread):
+        return Summary(value.mean, value.low, value.high)
+    if isinstance(value, numbers.Real):
+        return Summary(float(value), math.nan, math.nan)
+    if all(hasattr(value, name) for name in ("min", "median", "max", "n")):
+        return Summary(float(value.median), float(value.min), float(value.max))
+    runs = np.asarray(value, dtype=float)
+    if runs.ndim != 1 or runs.size == 0:
+        raise ValueError(
+            f"{where}: give a number, an Estimate, a SeedSpread, a results.Spread or a list of "
+            f"numbers, one a seed, but not {type(value).__name__} of shape {runs.shape}"
+        )
+    if runs.size == 1:
+        return Summary(float(runs[0]), math.nan, math.nan)
+    return Summary(
+        float(np.median(runs)), float(runs.min()), float(runs.max()), tuple(map(float, runs))
+    )
+
+
+def summaries(results: Mapping[Any, Any], where: str) -> dict[Any, Summary]:
+    """:func:`summary` of each value; an empty or non-mapping argument is refused."""
+    if not isinstance(results, Mapping) or not results:
+        raise ValueError(f"{where}: give a mapping from names to results with at least one entry")
+    return {name: summary(value, f"{where}, {name}") for name, value in results.items()}
+
+
+def percent_axis(axes: Axes, which: str = "y") -> None:
+    """Write shares on an axis in percent, with no more decimals than its range needs."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+
+    def label(value: float, _: int) -> str:
+        low, high = axis.get_view_interval()
+        return f"{100 * value:.{1 if abs(high - low) < 0.03 else 0}f}"
+
+    axis.set_major_formatter(mpl.ticker.FuncFormatter(label))
+
+
+def text_on(colour: Sequence[float]) -> str:
+    """Black or white, whichever contrasts more with an RGB(A) ground (WCAG luminance)."""
+    channels = np.asarray(colour[:3], dtype=float)
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else _INK
