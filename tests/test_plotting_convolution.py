@@ -173,3 +173,12 @@ def test_there_and_back_draws_what_flows():
 def test_what_is_refused_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_pyplot_holds_no_figure():
+    """A figure that pyplot still held would be shown twice in a notebook."""
+    import matplotlib.pyplot as plt
+
+    plots.number_grid({"a": IMAGE})
+    drawings.there_and_back([drawings.Step("a", "1")])
+    assert plt.get_fignums() == []

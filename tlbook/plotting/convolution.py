@@ -1,13 +1,14 @@
 """Pictures of what a convolutional network computes: numbers in cells, sliding kernels, maps, filters, fields.
 
-Every function returns a :class:`matplotlib.figure.Figure` that pyplot does not manage: it is shown by being the last
-expression of a cell, and nothing needs to be closed.
+Every function returns a :class:`matplotlib.figure.Figure` that pyplot has forgotten: it is shown by being the last
+expression of a cell, once, and nothing needs to be closed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,8 +34,14 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 3)), (0, (1, 3))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
+def bare_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """An empty figure of this many inches that pyplot made and has forgotten.
+
+    Made by pyplot, since the first such figure is what tells a notebook to show figures as pictures.
+    """
+    figure = plt.figure(figsize=(width, height), dpi=120, facecolor="white", layout=layout)
+    plt.close(figure)
+    return figure
 
 
 def _maps(values: np.ndarray, name: str) -> np.ndarray:
@@ -109,7 +116,7 @@ def number_grid(arrays: Mapping[str, np.ndarray], *, decimals: int = 2, joined_b
     widths = [max(values.shape[1], 3) for values in tables.values()]
     scale = min(0.5, 6.4 / (sum(widths) + 1.2 * (len(widths) - 1)))
     tallest = max(values.shape[0] for values in tables.values())
-    figure = _figure(scale * (sum(widths) + 1.2 * (len(widths) - 1)), scale * tallest + 0.45)
+    figure = bare_figure(scale * (sum(widths) + 1.2 * (len(widths) - 1)), scale * tallest + 0.45)
     columns = figure.subplots(1, len(tables), width_ratios=widths, squeeze=False)[0]
     for number, (axes, (title, values)) in enumerate(zip(columns, tables.items(), strict=True)):
         _cells(axes, values, decimals=decimals, bounds=_bounds(values), size=min(11, 24 * scale))
@@ -147,7 +154,7 @@ def magnified(picture: np.ndarray, row: int, column: int, size: int, *, decimals
         raise ValueError(f"the picture must have shape (height, width), but has {picture.shape}")
     if min(row, column) < 0 or row + size > picture.shape[0] or column + size > picture.shape[1]:
         raise ValueError(f"a window of {size} pixels at {(row, column)} does not lie in a picture of {picture.shape}")
-    figure = _figure(6.2, 3.1)
+    figure = bare_figure(6.2, 3.1)
     whole, part = figure.subplots(1, 2)
     whole.imshow(picture, cmap="gray", vmin=0, vmax=1)
     whole.add_patch(Rectangle((column - 0.5, row - 0.5), size, size, fill=False, edgecolor="white", linewidth=4))
@@ -194,7 +201,7 @@ def kernel_step(image: np.ndarray, kernel: np.ndarray, row: int, column: int, *,
         raise ValueError(f"the result has shape {result.shape}, so there is no place {(row, column)}")
     k_rows, k_columns = kernel.shape
     products = image[row : row + k_rows, column : column + k_columns] * kernel
-    figure = _figure(6.8, 2.7)
+    figure = bare_figure(6.8, 2.7)
     panels = figure.subplots(1, 4, width_ratios=(image.shape[1], k_columns + 1.5, k_columns + 1.5, result.shape[1]))
     titles = ("image", "kernel", "products", "result")
     for axes, title, values in zip(panels, titles, (image, kernel, products, result), strict=True):
@@ -244,7 +251,7 @@ def feature_maps(
     columns = min(columns, max(maps.shape[2] for maps in stages.values()))
     extra = int(picture is not None)
     size = 6.4 / (columns + extra + 0.6)
-    figure = _figure(6.4, (size + 0.24) * len(stages) + 0.1)
+    figure = bare_figure(6.4, (size + 0.24) * len(stages) + 0.1)
     grid = figure.subplots(len(stages), columns + extra, squeeze=False)
     for line, (name, maps) in zip(grid, stages.items(), strict=True):
         order = np.argsort(-maps.std(axis=(0, 1)), kind="stable") if strongest else np.arange(maps.shape[2])
@@ -295,7 +302,7 @@ def filter_grid(groups: Mapping[str, np.ndarray], *, columns: int = 16) -> Figur
         raise ValueError("there are no filters to draw; give at least one group, by title")
     lines = {title: -(-np.shape(kernels)[3] // columns) for title, kernels in groups.items()}
     size = 6.4 / columns
-    figure = _figure(6.4, sum(lines.values()) * (size + 0.04) + 0.32 * len(groups))
+    figure = bare_figure(6.4, sum(lines.values()) * (size + 0.04) + 0.32 * len(groups))
     parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=[n * size + 0.3 for n in lines.values()]))
     for part, (title, kernels) in zip(parts, groups.items(), strict=True):
         part.suptitle(title, fontsize=10, x=0.01, ha="left")
@@ -332,7 +339,7 @@ def receptive_field_map(picture: np.ndarray, fields: Mapping[str, Field], *, sca
     if not 0 < len(fields) <= len(COLOURS):
         raise ValueError(f"give 1 to {len(COLOURS)} fields; {len(fields)} were given")
     side = np.shape(picture)[0] / scale
-    figure = _figure(6.4, 3.0)
+    figure = bare_figure(6.4, 3.0)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
     left.imshow(picture, extent=(0, side, side, 0))
     for number, field in enumerate(fields.values()):
@@ -385,7 +392,7 @@ def shift_curves(shifts: Sequence[int], curves: Mapping[str, Sequence[float]], *
     """
     if not 0 < len(curves) <= len(COLOURS):
         raise ValueError(f"give 1 to {len(COLOURS)} curves; {len(curves)} were given")
-    figure = _figure(6.4, 3.5)
+    figure = bare_figure(6.4, 3.5)
     axes = figure.subplots()
     for number, (name, values) in enumerate(curves.items()):
         if len(values) != len(shifts):

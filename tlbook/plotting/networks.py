@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from tlbook.convolution import Cost
+from tlbook.plotting.convolution import bare_figure
 from tlbook.plotting.style import PALETTE
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def architecture(model: keras.Model, class_names: Sequence[str] = ()) -> Figure:
         ):
             blocks.append((shape, VECTOR))
 
-    figure = Figure(figsize=(7.0, 2.9), dpi=120, facecolor="white", layout="tight")
+    figure = bare_figure(7.0, 2.9, layout="tight")
     axes = figure.add_subplot()
     axes.set_axis_off()
     largest, x = blocks[0][0][0], 0.0
@@ -122,7 +123,7 @@ def cost_bars(costs: Sequence[Cost]) -> Figure:
     rows = [cost for cost in costs if cost.multiplications]
     if not rows:
         raise ValueError("there is no convolution and no dense layer among the layers given")
-    figure = Figure(figsize=(6.4, 0.75 + 0.32 * len(rows)), dpi=120, facecolor="white", layout="constrained")
+    figure = bare_figure(6.4, 0.75 + 0.32 * len(rows), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     places = range(len(rows))
     for axes, values, colour, label in (
@@ -162,7 +163,7 @@ def logits_to_loss(class_names: tuple[str, str]) -> Figure:
     if len(class_names) != 2:
         raise ValueError(f"this picture is for two classes; {len(class_names)} were given")
     first, second = class_names
-    figure = Figure(figsize=(6.4, 2.9), dpi=120, facecolor="white", layout="constrained")
+    figure = bare_figure(6.4, 2.9, layout="constrained")
     left, right = figure.subplots(1, 2)
     difference = np.linspace(-6, 6, 241)
     left.plot(difference, 1 / (1 + np.exp(-difference)), color=PALETTE["blue"], label=second)
@@ -222,7 +223,7 @@ def there_and_back(steps: Sequence[Step]) -> Figure:
     """
     if not steps:
         raise ValueError("there is no step to draw")
-    figure = Figure(figsize=(7.0, 2.5), dpi=120, facecolor="white", layout="tight")
+    figure = bare_figure(7.0, 2.5, layout="tight")
     axes = figure.add_subplot()
     axes.set_axis_off()
     arrow = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1.1}
