@@ -505,7 +505,7 @@ def test_file_instead_of_folder(pets):
 
 
 def test_no_class_folder(tmp_path):
-    with pytest.raises(ValueError, match="at least two class folders .* it has none"):
+    with pytest.raises(ValueError, match=r"at least two class folders .* it has none"):
         datasets.load(tmp_path)
 
 
@@ -539,7 +539,7 @@ def test_class_that_is_only_tested(ready):
     (ready / "test" / "owl").mkdir()
     for i in range(2):
         (ready / "test" / "owl" / f"{i}.jpg").write_bytes(encoded(picture(70 + i)))
-    with pytest.raises(ValueError, match="'owl' .* no usable image in train"):
+    with pytest.raises(ValueError, match=r"'owl' .* no usable image in train"):
         datasets.load(ready)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -171,16 +172,24 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     _check_name(name)
     if weights not in ("pretrained", None):
         raise ValueError(f"weights is 'pretrained' or None (random); got {weights!r}")
-    if input_size is not None and (isinstance(input_size, bool) or int(input_size) != input_size or input_size < 32):
+    if input_size is not None and (
+        isinstance(input_size, bool) or int(input_size) != input_size or input_size < MIN_INPUT_SIZE
+    ):
         raise ValueError(f"input_size is a whole number of pixels, at least {MIN_INPUT_SIZE}; got {input_size!r}")
-    if name == OWN:
-        model = _load_own(input_size) if weights else _own_model(input_size)
-        stages = SKETCHNET_STAGES
-    else:
-        application = APPLICATIONS[name]
-        size = input_size or application.input_size
-        model = application.pretrained(name, size) if weights else application.graph(name, size, None)
-        stages = application.stages
-    if weights is None:
-        reinitialise(model, seed)
+    # Keras draws a seed from Python's generator for each initialiser it builds;
+    # loading a backbone must not change what a reader's seed gives afterwards.
+    state = random.getstate()
+    try:
+        if name == OWN:
+            model = _load_own(input_size) if weights else _own_model(input_size)
+            stages = SKETCHNET_STAGES
+        else:
+            application = APPLICATIONS[name]
+            size = int(input_size or application.input_size)
+            model = application.pretrained(name, size) if weights else application.graph(name, size, None)
+            stages = application.stages
+        if weights is None:
+            reinitialise(model, seed)
+    finally:
+        random.setstate(state)
     return Backbone(name, model, stages)
