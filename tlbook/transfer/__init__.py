@@ -10,12 +10,15 @@ The strategies of the book are compositions of these few functions::
     history = fine_tune(model, train, validation, epochs=10, learning_rate=1e-4)
 """
 
+import tlbook._quiet  # noqa: F401  (before Keras)
+
 from .batches import epoch_order
 from .checkpoints import CheckpointMismatch
 from .fine_tuning import fine_tune
 from .freezing import freeze, gradual_unfreezing, randomise, unfreeze
 from .heads import attach_head
 from .history import History
+from .parts import divide
 from .probe import C_GRID, Probe, linear_probe
 from .schedules import learning_rates
 from .structure import head_layers, layer_groups, named_layers, parameter_count
@@ -26,6 +29,7 @@ __all__ = [
     "History",
     "Probe",
     "attach_head",
+    "divide",
     "epoch_order",
     "fine_tune",
     "freeze",

@@ -122,6 +122,10 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
         )
         if not fits or len(images) == 0:
             raise ValueError(f"{name} images have shape {images.shape}; the model takes {shape}.")
+        if images.dtype != np.uint8 and shape[1:][-1] == 3:
+            # Only what has three channels is an image: the upper part of a divided
+            # network takes features or activations, which have any sign and size.
+            images = _float_images(images, name)
         source = ArraySource(images, labels)
         if labels.shape != (len(images),):
             raise ValueError(f"{name}: {len(images)} images, but labels of shape {labels.shape}.")
@@ -134,3 +138,14 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
             f"logits, for classes 0 to {n_classes - 1}."
         )
     return source
+
+
+def _float_images(images: np.ndarray, name: str) -> np.ndarray:
+    """Float images as float32, if their values can be 0–255."""
+    low, high = (float(images.min()), float(images.max())) if images.dtype.kind == "f" else (0.0, 0.0)
+    if not (images.dtype.kind == "f" and 0 <= low <= high <= 255 and (high > 1 or high == 0)):
+        raise ValueError(
+            f"{name} images must be uint8, or floats from 0 to 255 (preprocessing is inside the model); these are "
+            f"{images.dtype} from {low:g} to {high:g}."
+        )
+    return images.astype(np.float32, copy=False)

@@ -166,10 +166,10 @@ def _last_leaf(model: keras.Model, name: str) -> str:
 
 def _frozen_parameters(layer: keras.layers.Layer) -> int:
     """Parameters that ``layer.trainable = True`` would add to the trainable ones."""
-    before, total = parameter_count(layer), layer.trainable
-    layer.trainable = True
+    before, flag = parameter_count(layer), layer.trainable
+    _mark(layer, True)
     after = parameter_count(layer)
-    layer.trainable = total
+    _mark(layer, flag)
     return after - before
 
 
@@ -180,17 +180,24 @@ def _set_trainable(model: keras.Model, trainable: set[str]) -> None:
     model with a trainable layer in it must be trainable itself, or its own
     ``trainable_weights`` would be empty; one without is marked frozen.
     """
-    model.trainable = True
-    weighted = weighted_layers(model)
-    for name, layer in weighted.items():
-        layer.trainable = name in trainable
-    for nested in [*_nested(model), model]:
-        if nested.weights and not nested.trainable_weights:
-            nested.trainable = False
+    for whole in [model, *reversed(_nested(model))]:
+        _mark(whole, True)
+    for name, layer in weighted_layers(model).items():
+        _mark(layer, name in trainable)
+    for whole in [*_nested(model), model]:
+        if whole.weights and not whole.trainable_weights:
+            _mark(whole, False)
     if getattr(model, "compiled", False) and model.train_function is not None:
         # A train function traced before would go on changing the old set of
         # weights without a word; a new one at least makes Keras complain.
         model.make_train_function(force=True)
+
+
+def _mark(layer: keras.layers.Layer, trainable: bool) -> None:
+    # With TensorFlow, giving an attribute the value it has is skipped, and with
+    # it the way down to sublayers, which may differ.
+    layer.trainable = not trainable
+    layer.trainable = trainable
 
 
 def _nested(model: keras.Model) -> list[keras.Model]:
@@ -245,8 +252,13 @@ def gradual_unfreezing(
     first = every if start is None else start
     if first < 0:
         raise ValueError(f"start={start}: epochs are counted from 0.")
-    divided = {k: v for k, v in check_groups(model, groups).items() if k != HEAD}
-    return {first + i * every: names[0] for i, names in enumerate(reversed(divided.values()))}
+    layers = named_layers(model)
+    starts = []
+    for group, names in check_groups(model, groups).items():
+        freed = [name for name in names if not is_batch_norm(layers[name])]
+        if group != HEAD and freed:
+            starts.append(freed[0])
+    return {first + i * every: name for i, name in enumerate(reversed(starts))}
 
 
 def randomise(model: keras.Model, *, layers: Sequence[str] | None = None, seed: int = 0) -> int:

@@ -82,7 +82,7 @@ def attach_head(
     if dropout:
         x = keras.layers.Dropout(dropout, seed=seed, name=f"{HEAD}_dropout")(x)
     dense = _dense(head, int(x.shape[1]), seed)
-    result = keras.Model(model.inputs, dense(x), name=name or f"{model.name}_classifier")
+    result = keras.Model(model.inputs[0], dense(x), name=name or f"{model.name}_classifier")
     if isinstance(head, Probe):
         dense.set_weights([head.weights, head.bias])
     return result
