@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 import book_notebooks
+import nbformat
 import psutil
 import yaml
 from book_notebooks import ROOT
@@ -95,6 +96,21 @@ def report_page(report: dict) -> str:
     )
 
 
+def with_one_parameters_cell(path: Path) -> bytes:
+    """An executed notebook in which the cell tagged parameters shows the value it was run with.
+
+    papermill leaves that cell alone and adds a second one; on a page, two assignments in a row would only puzzle.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        if injected and "parameters" in cell.metadata.get("tags", []):
+            lines = injected[0].source.splitlines()
+            cell.source = "\n".join(line for line in lines if not line.startswith("# Parameters"))
+    notebook.cells = [cell for cell in notebook.cells if cell not in injected]
+    return nbformat.writes(notebook).encode()
+
+
 def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
     """Copy what the pages are made of into `folder`, with executed notebooks in the place of stored ones.
 
@@ -110,7 +126,7 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
     for path in sorted((ROOT / "book").rglob("*")):
         relative = path.relative_to(ROOT)
         if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts) and path.suffix != ".py":
-            wanted[relative] = executed.get(path, path).read_bytes()
+            wanted[relative] = with_one_parameters_cell(executed[path]) if path in executed else path.read_bytes()
     for relative, content in wanted.items():
         target = folder / relative
         if not target.exists() or target.read_bytes() != content:
