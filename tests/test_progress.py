@@ -23,6 +23,12 @@ def test_silent_off_a_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_silent_in_a_notebook_kernel(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # set by ipykernel, whose stderr is no terminal
+    run()
+    assert capsys.readouterr() == ("", "")
+
+
 def test_shown_on_a_terminal_on_stderr_and_removed(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

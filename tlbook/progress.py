@@ -6,6 +6,7 @@ the stream is not a terminal (a Jupyter kernel's stderr is not one).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,17 +47,14 @@ def bar(description: str, total: int | None, *, enabled: bool = True) -> Iterato
     Ticker
         Its ``advance(amount)`` counts work done, from any thread.
     """
-    if not enabled:
+    # rich's own test would take a Jupyter kernel, which sets FORCE_COLOR, for a terminal.
+    if not enabled or not sys.stderr.isatty():
         yield Ticker()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    # force_jupyter=False: rich would else send HTML into the notebook's outputs.
-    console = Console(stderr=True, force_jupyter=False)
-    if not console.is_terminal:
-        yield Ticker()
-        return
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         yield Ticker(progress, progress.add_task(description, total=total))

@@ -12,8 +12,8 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
+
+from tlbook.progress import bar
 
 from .factors import FACTORS, TARGET_SPECIES, Factors, parse
 from .scene import render
@@ -69,12 +69,10 @@ def _render_all(
     records: Sequence[Factors], class_names: tuple[str, ...], size: int, progress: bool
 ) -> SketchSet:
     images = np.empty((len(records), size, size, 3), dtype=np.uint8)
-    console = Console(stderr=True)
-    shown = progress and console.is_terminal
-    for i, record in enumerate(
-        track(records, "drawing", console=console, transient=True, disable=not shown)
-    ):
-        images[i] = render(record, size).image
+    with bar("drawing", len(records), enabled=progress) as ticker:
+        for i, record in enumerate(records):
+            images[i] = render(record, size).image
+            ticker.advance()
     labels = np.array([class_names.index(r.species) for r in records], dtype=np.int64)
     return SketchSet(images, labels, class_names, tuple(records))
 
