@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,11 +114,12 @@ def _cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str |
 def _read(path: Path, n: int) -> np.ndarray | None:
     """The features in a cache file; None where it is missing, torn or not what it says."""
     try:
-        with np.load(path, allow_pickle=False) as stored:  # a zip file: each entry has a checksum
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            return None
+        with stored:  # a zip file: each entry has a checksum
             features = stored["features"]
             key = str(stored["key"])
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return None
     if key != path.stem or features.dtype != np.float32 or features.ndim != 2 or len(features) != n:
@@ -136,6 +138,13 @@ def _write(path: Path, features: np.ndarray) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _keep(path: Path, features: np.ndarray) -> None:
+    try:
+        _write(path, features)
+    except OSError as error:  # a full disk or a read-only folder is no reason to lose the result
+        warnings.warn(f"the features could not be kept in {path.parent} ({error})", stacklevel=3)
 
 
 def extract(
@@ -212,7 +221,7 @@ def extract(
         for name, features in zip(missing, computed, strict=True):
             found[name] = features
             if cache:
-                _write(paths[name], features)
+                _keep(paths[name], features)
     if single:
         return found[layer]
     return {name: found[name] for name in layers}

@@ -38,7 +38,7 @@ def model_fingerprint(model: keras.Model) -> str:
     architecture = json.dumps(_canonical(config, places), sort_keys=True, default=str)
     digest = hashlib.sha256(architecture.encode())
     for weight in model.weights:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight.value))
+        value = np.ascontiguousarray(weight.numpy())
         digest.update(f"{value.dtype} {value.shape}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
