@@ -17,7 +17,6 @@ from tlbook.plotting.convolution import (
     kernel_step,
     magnified,
     number_grid,
-    receptive_field_map,
     shift_curves,
 )
 from tlbook.plotting.curves import (
@@ -29,7 +28,7 @@ from tlbook.plotting.curves import (
     training_curves,
 )
 from tlbook.plotting.images import error_gallery, image_grid
-from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, there_and_back
+from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, receptive_field_map, there_and_back
 from tlbook.plotting.style import PALETTE, style
 from tlbook.plotting.transfer import network_diagram, penalty_curve
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from tlbook.convolution import Field, convolve
+from tlbook.convolution import convolve
 from tlbook.plotting.style import PALETTE
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "kernel_step",
     "magnified",
     "number_grid",
-    "receptive_field_map",
     "shift_curves",
 ]
 
@@ -202,7 +201,9 @@ def kernel_step(image: np.ndarray, kernel: np.ndarray, row: int, column: int, *,
     k_rows, k_columns = kernel.shape
     products = image[row : row + k_rows, column : column + k_columns] * kernel
     figure = bare_figure(6.8, 2.7)
-    panels = figure.subplots(1, 4, width_ratios=(image.shape[1], k_columns + 1.5, k_columns + 1.5, result.shape[1]))
+    panels = figure.subplots(
+        1, 4, width_ratios=(image.shape[1], k_columns + 0.6, k_columns + 0.6, result.shape[1] + 0.6)
+    )
     titles = ("image", "kernel", "products", "result")
     for axes, title, values in zip(panels, titles, (image, kernel, products, result), strict=True):
         bounds = (0.0, 1.0) if title == "image" else _bounds(values)
@@ -250,26 +251,31 @@ def feature_maps(
     stages = {name: _maps(maps, name) for name, maps in rows.items()}
     columns = min(columns, max(maps.shape[2] for maps in stages.values()))
     extra = int(picture is not None)
-    size = 6.4 / (columns + extra + 0.6)
-    figure = bare_figure(6.4, (size + 0.24) * len(stages) + 0.1)
-    grid = figure.subplots(len(stages), columns + extra, squeeze=False)
-    for line, (name, maps) in zip(grid, stages.items(), strict=True):
+    width, gap, line = 6.4, 0.06, 0.26  # inches
+    size = width / (columns + extra) - gap
+    height = len(stages) * (size + line)
+    figure = bare_figure(width, height, layout="none")
+
+    def panel(row: int, column: int) -> Axes:
+        # Placed by hand: a layout engine would make room for the text over one panel by moving its neighbours away.
+        bottom = height - row * (size + line) - line - size
+        axes = figure.add_axes((column * (size + gap) / width, bottom / height, size / width, size / height))
+        axes.set_axis_off()
+        return axes
+
+    for row, (name, maps) in enumerate(stages.items()):
         order = np.argsort(-maps.std(axis=(0, 1)), kind="stable") if strongest else np.arange(maps.shape[2])
-        signed = maps.min() < 0
-        low, high = (
-            _bounds(maps[..., order[:columns]]) if signed else (0.0, float(maps[..., order[:columns]].max()) or 1.0)
-        )
-        for axes in line:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
+        drawn = maps[..., order[:columns]]
+        signed = drawn.min() < 0
+        low, high = _bounds(drawn) if signed else (0.0, float(drawn.max()) or 1.0)
         if picture is not None:
-            line[0].imshow(picture, cmap="gray", vmin=0, vmax=255 if np.asarray(picture).dtype == np.uint8 else 1)
-        for axes, channel in zip(line[extra:], order[:columns], strict=False):
-            axes.imshow(maps[..., channel], cmap="PuOr_r" if signed else "gray", vmin=low, vmax=high)
-        shown = line[extra : extra + len(order[:columns])]
-        for axes in line[extra + len(shown) :]:
-            axes.set_visible(False)
-        line[extra].set_title(f"{name}  ({maps.shape[0]} × {maps.shape[1]} × {maps.shape[2]})", fontsize=10, loc="left")
+            panel(row, 0).imshow(picture, cmap="gray", vmin=0, vmax=255 if np.asarray(picture).dtype == np.uint8 else 1)
+        for column in range(drawn.shape[2]):
+            axes = panel(row, column + extra)
+            axes.imshow(drawn[..., column], cmap="PuOr_r" if signed else "gray", vmin=low, vmax=high)
+            if not column:
+                text = f"{name}  ({maps.shape[0]} × {maps.shape[1]} × {maps.shape[2]})"
+                axes.set_title(text, fontsize=10, loc="left", pad=3)
     return figure
 
 
@@ -312,60 +318,6 @@ def filter_grid(groups: Mapping[str, np.ndarray], *, columns: int = 16) -> Figur
             if number < np.shape(kernels)[3]:
                 kernel = np.asarray(kernels[..., number], dtype=float)
                 axes.imshow(0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0))
-    return figure
-
-
-def receptive_field_map(picture: np.ndarray, fields: Mapping[str, Field], *, scale: float = 1.0) -> Figure:
-    """What the middle unit of each stage sees, as squares on a picture, and the fields' sizes as bars.
-
-    Parameters
-    ----------
-    picture : ndarray, shape (size, size, 3)
-        The network's input.
-    fields : dict of str to Field
-        By stage, shallow to deep.
-    scale : float
-        Drawn pixels for each input pixel, where the picture is given larger or smaller than the network takes it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there is no field, or more than there are colours.
-    """
-    if not 0 < len(fields) <= len(COLOURS):
-        raise ValueError(f"give 1 to {len(COLOURS)} fields; {len(fields)} were given")
-    side = np.shape(picture)[0] / scale
-    figure = bare_figure(6.4, 3.0)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    left.imshow(picture, extent=(0, side, side, 0))
-    for number, field in enumerate(fields.values()):
-        first, _ = field.of_unit(field.units // 2)
-        for colour, width, style in (("white", 3.5, "-"), (COLOURS[number], 2, LINES[number])):
-            left.add_patch(
-                Rectangle(
-                    (first, first),
-                    field.size,
-                    field.size,
-                    fill=False,
-                    edgecolor=colour,
-                    linewidth=width,
-                    linestyle=style,
-                )
-            )
-        right.barh(number, field.size, color=COLOURS[number], height=0.6)
-        right.text(field.size, number, f" {field.size}", va="center", fontsize=10)
-    left.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[], xlabel="middle unit of each stage")
-    right.axvline(side, color=INK, linestyle=":", linewidth=1)
-    right.text(side, -0.62, "image", ha="center", va="bottom", fontsize=10)
-    right.set_yticks(range(len(fields)), labels=list(fields), fontsize=10)
-    right.invert_yaxis()
-    right.set_xlabel("receptive field (pixels a side)")
-    right.spines[["top", "right"]].set_visible(False)
-    right.set_xlim(0, 1.12 * max([side, *(field.size for field in fields.values())]))
     return figure
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from tlbook.convolution import Cost
-from tlbook.plotting.convolution import bare_figure
+from tlbook.convolution import Cost, Field
+from tlbook.plotting.convolution import COLOURS, LINES, bare_figure
 from tlbook.plotting.style import PALETTE
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Step", "architecture", "cost_bars", "logits_to_loss", "there_and_back"]
+__all__ = ["Step", "architecture", "cost_bars", "logits_to_loss", "receptive_field_map", "there_and_back"]
 
 INK = "#222222"
 CONVOLUTION, POOLING, VECTOR, BACKWARD = (PALETTE[name] for name in ("sky", "orange", "green", "vermilion"))
@@ -143,6 +143,60 @@ def cost_bars(costs: Sequence[Cost]) -> Figure:
     return figure
 
 
+def receptive_field_map(picture: np.ndarray, fields: Mapping[str, Field], *, scale: float = 1.0) -> Figure:
+    """What the middle unit of each stage sees, as squares on a picture, and the fields' sizes as bars.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (size, size, 3)
+        The network's input.
+    fields : dict of str to Field
+        By stage, shallow to deep.
+    scale : float
+        Drawn pixels for each input pixel, where the picture is given larger or smaller than the network takes it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no field, or more than there are colours.
+    """
+    if not 0 < len(fields) <= len(COLOURS):
+        raise ValueError(f"give 1 to {len(COLOURS)} fields; {len(fields)} were given")
+    side = np.shape(picture)[0] / scale
+    figure = bare_figure(6.4, 3.0)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    left.imshow(picture, extent=(0, side, side, 0))
+    for number, field in enumerate(fields.values()):
+        first, _ = field.of_unit(field.units // 2)
+        for colour, width, style in (("white", 3.5, "-"), (COLOURS[number], 2, LINES[number])):
+            left.add_patch(
+                Rectangle(
+                    (first, first),
+                    field.size,
+                    field.size,
+                    fill=False,
+                    edgecolor=colour,
+                    linewidth=width,
+                    linestyle=style,
+                )
+            )
+        right.barh(number, field.size, color=COLOURS[number], height=0.6)
+        right.text(field.size, number, f" {field.size}", va="center", fontsize=10)
+    left.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[], xlabel="middle unit of each stage")
+    right.axvline(side, color=INK, linestyle=":", linewidth=1)
+    right.text(side, -0.62, "image", ha="center", va="bottom", fontsize=10)
+    right.set_yticks(range(len(fields)), labels=list(fields), fontsize=10)
+    right.invert_yaxis()
+    right.set_xlabel("receptive field (pixels a side)")
+    right.spines[["top", "right"]].set_visible(False)
+    right.set_xlim(0, 1.12 * max([side, *(field.size for field in fields.values())]))
+    return figure
+
+
 def logits_to_loss(class_names: tuple[str, str]) -> Figure:
     """From two logits to a probability (left), and from the probability to the loss (right).
 
@@ -233,8 +287,8 @@ def there_and_back(steps: Sequence[Step]) -> Figure:
         axes.add_patch(Rectangle((x, -0.3), 1.1, 0.6, edgecolor=INK, linewidth=0.8, **face))
         background = {"facecolor": "white", "edgecolor": "none", "pad": 1} if step.frozen else None
         axes.text(x + 0.55, 0, step.name, ha="center", va="center", fontsize=10, bbox=background)
-        axes.text(x + 0.55, 0.42, step.value, ha="center", va="bottom", fontsize=10, color=INK)
-        axes.text(x + 0.55, -0.42, step.slope, ha="center", va="top", fontsize=10, color=BACKWARD)
+        axes.text(x + 0.55, 0.42, step.value.replace("-", "−"), ha="center", va="bottom", fontsize=10, color=INK)
+        axes.text(x + 0.55, -0.42, step.slope.replace("-", "−"), ha="center", va="top", fontsize=10, color=BACKWARD)
         if number:
             axes.add_patch(FancyArrowPatch((x - 0.5, 0.12), (x, 0.12), color=INK, **arrow))
             if steps[number - 1].slope:
