@@ -1,22 +1,24 @@
 """What `pytest --nbval book/` needs besides the options in pyproject.toml: the environment in which kernels start."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
+import book_notebooks
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+CORES = os.cpu_count() or 1
 
-import book_notebooks
 
-_cores = os.cpu_count() or 1
-book_notebooks.set_kernel_environment(max(1, _cores // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
-# Features are computed anew in every run: a cache of an earlier one would hide that the code no longer makes them.
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    _cache = tempfile.TemporaryDirectory(prefix="tlbook-nbval-", ignore_cleanup_errors=True)
-    os.environ["TLBOOK_CACHE"] = _cache.name
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)  # of pytest-xdist
+    if worker is None:
+        # Features are computed anew in every run: a cache of an earlier one would hide that the code no longer makes them.
+        cache = tempfile.TemporaryDirectory(prefix="tlbook-nbval-", ignore_cleanup_errors=True)
+        config.add_cleanup(cache.cleanup)
+        os.environ["TLBOOK_CACHE"] = cache.name
+    if worker is not None or not config.getoption("numprocesses", None):
+        book_notebooks.set_kernel_environment(max(1, CORES // (worker["workercount"] if worker else 1)))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -28,4 +30,4 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto` means at most one worker a notebook, and at most four."""
-    return max(1, min(4, _cores, len(book_notebooks.notebooks())))
+    return max(1, min(4, CORES, len(book_notebooks.notebooks())))

@@ -79,23 +79,23 @@ def html_folder(dataset: str) -> Path:
     return BUILD / "html" if dataset == "sketches" else BUILD / dataset / "html"
 
 
+def set_thread_limits(threads: int) -> None:
+    """For NumPy, TensorFlow and what this process starts. What the reader has set stays."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
 def set_kernel_environment(threads: int) -> None:
-    """Prepare this process, and so every kernel that it starts. What the reader has set stays."""
-    for name, value in {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": str(threads),
-        "OPENBLAS_NUM_THREADS": str(threads),
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": "1",
-    }.items():
+    """Prepare this process, and so every kernel that it starts."""
+    set_thread_limits(threads)
+    for name, value in {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}.items():
         os.environ.setdefault(name, value)
     # The kernel called python3 is the one of this environment, not one that the user has registered under that name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.pop("JUPYTER_PATH", None)
-    # Backend and figure settings come from the notebook, not from the user's own files.
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    # Figures belong in the notebook, whatever backend is set outside.
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["PYTHONNOUSERSITE"] = "1"
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of the debugger on stderr
 
