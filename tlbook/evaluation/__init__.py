@@ -53,8 +53,10 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
+from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
 
 __all__ = [
+    "Choice",
     "Estimate",
     "PairedTest",
     "PrecisionRecall",
@@ -67,8 +69,10 @@ __all__ = [
     "best_threshold",
     "bootstrap",
     "brier_score",
+    "cheapest_as_good",
     "compare",
     "compare_all",
+    "compare_runs",
     "confusion_matrix",
     "expected_calibration_error",
     "f1",
@@ -80,6 +84,7 @@ __all__ = [
     "mcnemar",
     "mean_cost",
     "negative_log_likelihood",
+    "pack_right",
     "paired_bootstrap",
     "paired_t",
     "precision",
@@ -90,6 +95,7 @@ __all__ = [
     "reliability",
     "roc_curve",
     "seed_spread",
+    "unpack_right",
     "wilson",
     "wilson_bounds",
     "worst_group",

@@ -55,6 +55,8 @@ def divide(model: object, after_layer: str) -> tuple[keras.Model, keras.Model]:
 def _copy(model: keras.Model) -> keras.Model:
     copied = keras.models.clone_model(model)
     copied.set_weights(model.get_weights())
-    for layer in model.layers:
-        copied.get_layer(layer.name).trainable = layer.trainable
+    # Layer by layer in order: the input layers of a cut network get names of their own.
+    for new, old in zip(copied.layers, model.layers, strict=True):
+        if new.weights:
+            new.trainable = old.trainable
     return copied

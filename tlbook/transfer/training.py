@@ -198,6 +198,8 @@ class Run:
             validation_data=Batches(self.validation, order, max(self.batch_size, 64)),
             initial_epoch=begin,
             epochs=end,
+            # Keras would shuffle the order of the batches by Python's global random state.
+            shuffle=False,
             verbose=0,
             callbacks=[_Epochs(self, batches)],
         )
