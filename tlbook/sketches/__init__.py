@@ -42,12 +42,11 @@ from .shifts import (
     shortcut,
     small,
 )
-from .species import PRIORS, prior, sample
+from .species import prior, sample
 
 __all__ = [
     "COLOURS",
     "FACTORS",
-    "PRIORS",
     "RELEASE",
     "SHIFTS",
     "SHORTCUT_BACKGROUNDS",

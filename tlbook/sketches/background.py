@@ -29,9 +29,7 @@ def clutter(canvas: Canvas, factors: Factors, rng: np.random.Generator) -> None:
         kind, hue, light, place, radius, size, degrees = rng.random(7)
         angle, radius = 2 * math.pi * place, 0.32 + 0.3 * radius
         x, y = 0.5 + radius * math.cos(angle), 0.5 + radius * math.sin(angle)
-        pen = canvas.pen(
-            x * canvas.side, y * canvas.side, (0.045 + 0.075 * size) * canvas.side, 360 * degrees
-        )
+        pen = canvas.pen(x * canvas.side, y * canvas.side, (0.045 + 0.075 * size) * canvas.side, 360 * degrees)
         colour = hls(hue, 0.3 + 0.5 * light, 0.55)
         shade = tone(colour, -0.25)
         if kind < 0.25:  # ball
@@ -120,7 +118,9 @@ def _grass(picture: Image.Image, first: RGB, second: RGB, rng: np.random.Generat
         top = base - side * (0.04 + 0.07 * height)
         colour = tone(green, 0.5 * light - 0.3)
         x *= side
-        draw.polygon([x - 0.012 * side, base, x + 0.02 * side * (light - 0.5), top, x + 0.012 * side, base], fill=colour)
+        draw.polygon(
+            [x - 0.012 * side, base, x + 0.02 * side * (light - 0.5), top, x + 0.012 * side, base], fill=colour
+        )
     for x, y, hue, size in rng.random((5, 4)):
         at, height, r = x * side, horizon + y * (side - horizon), side * (0.008 + 0.012 * size)
         draw.ellipse((at - r, height - r, at + r, height + r), fill=hls(hue, 0.75, 0.8))

@@ -1,5 +1,6 @@
 """Drawing tools: colours, curves, and a canvas that also keeps track of the parts drawn."""
 
+# ruff: noqa: RUF005 (points + (x, y) moves an array of points)
 from __future__ import annotations
 
 import colorsys
@@ -48,9 +49,7 @@ NOSE: dict[str, RGB] = {
 
 def hls(hue: float, light: float, saturation: float) -> RGB:
     """Colour from hue, lightness and saturation, each in [0, 1]."""
-    red, green, blue = colorsys.hls_to_rgb(
-        hue % 1.0, min(max(light, 0.0), 1.0), min(max(saturation, 0.0), 1.0)
-    )
+    red, green, blue = colorsys.hls_to_rgb(hue % 1.0, min(max(light, 0.0), 1.0), min(max(saturation, 0.0), 1.0))
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
@@ -152,9 +151,7 @@ class Pen:
     def stroke(self, points: np.ndarray, colour: RGB, width: float, alpha: float = 1) -> None:
         """Draw an open line, `width` in units."""
         pixels = max(1, round(width * self.unit))
-        self.canvas.draw.line(
-            self.pixels(points), fill=(*colour, round(255 * alpha)), width=pixels, joint="curve"
-        )
+        self.canvas.draw.line(self.pixels(points), fill=(*colour, round(255 * alpha)), width=pixels, joint="curve")
 
     def stencil(self, points: np.ndarray) -> Image.Image:
         """Mask ("L") of a polygon, to keep patterns inside it."""
@@ -162,9 +159,7 @@ class Pen:
         ImageDraw.Draw(mask).polygon(self.pixels(points), fill=255)
         return mask
 
-    def fill_inside(
-        self, shapes: list[np.ndarray], colour: RGB, alpha: float, stencil: Image.Image
-    ) -> None:
+    def fill_inside(self, shapes: list[np.ndarray], colour: RGB, alpha: float, stencil: Image.Image) -> None:
         """Fill several polygons, only where the stencil is set, and evenly where they overlap."""
         mask = Image.new("L", self.canvas.picture.size, 0)
         draw = ImageDraw.Draw(mask)

@@ -1,5 +1,6 @@
 """Ears: those that stand behind the head, and those that hang before it."""
 
+# ruff: noqa: RUF005 (points + (x, y) moves an array of points)
 from __future__ import annotations
 
 import math
@@ -76,14 +77,16 @@ def _shapes(sitter: Sitter, wobble: float, width_share: float) -> list[tuple[np.
         inside = ellipse(0, -0.36 * length, 0.66 * width + 0.04, 0.42 * length)
     elif kind == "long":
         shape = curve(
-            (-0.6 * width, 0.25), (-1.7 * width, -0.6 * length), (0, -length), (1.7 * width, -0.6 * length), (0.6 * width, 0.25)
+            (-0.6 * width, 0.25),
+            (-1.7 * width, -0.6 * length),
+            (0, -length),
+            (1.7 * width, -0.6 * length),
+            (0.6 * width, 0.25),
         )
         inside = shape * (0.55, 0.8) + (0, -0.03)
     elif kind == "leaf":
         lean += 22
-        shape = curve(
-            (0, 0.15), (-1.5 * width, -0.45 * length), (0, -length), (1.5 * width, -0.45 * length), (0, 0.15)
-        )
+        shape = curve((0, 0.15), (-1.5 * width, -0.45 * length), (0, -length), (1.5 * width, -0.45 * length), (0, 0.15))
         inside = shape * (0.6, 0.75) + (0, -0.03)
     else:  # folded: a stump, its tip folded forward over it
         length *= 1.15

@@ -1,5 +1,6 @@
 """Eyes, muzzle, nose, mouth, tongue and whiskers."""
 
+# ruff: noqa: RUF005 (points + (x, y) moves an array of points)
 from __future__ import annotations
 
 import math
@@ -76,7 +77,11 @@ def muzzle(sitter: Sitter) -> None:
     if factors.tongue:
         reach = 0.1 + 0.26 * factors.tongue
         tongue = curve(
-            (x - 0.12, low), (x - 0.17, low + 1.3 * reach), (x, low + 1.25 * reach), (x + 0.17, low + 1.3 * reach), (x + 0.12, low)
+            (x - 0.12, low),
+            (x - 0.17, low + 1.3 * reach),
+            (x, low + 1.25 * reach),
+            (x + 0.17, low + 1.3 * reach),
+            (x + 0.12, low),
         )
         pen.fill((tongue - (x, low)) * 1.14 + (x, low), (150, 50, 66), part=MUZZLE)
         pen.fill(tongue, (238, 112, 128), part=MUZZLE)
@@ -87,7 +92,9 @@ def muzzle(sitter: Sitter) -> None:
         for side in (-1, 1):
             reach, bend = factors.mouth, 0.26 * factors.smile
             pen.stroke(
-                curve((x, low), (x + side * 0.55 * reach, low + bend), (x + side * reach, low - 0.45 * bend)), line, 0.05
+                curve((x, low), (x + side * 0.55 * reach, low + bend), (x + side * reach, low - 0.45 * bend)),
+                line,
+                0.05,
             )
     _nose(pen, factors.nose_kind, NOSE[factors.nose_colour], x, nose_y, factors.nose_size, colour)
 
@@ -96,7 +103,15 @@ def _nose(pen: Pen, kind: str, colour: RGB, x: float, y: float, size: float, muz
     dark = tone(colour, -0.45)
     if kind == "triangle":
         shape = curve(
-            (-1, -0.45), (0, -0.8), (1, -0.45), (1.05, 0.0), (0.22, 0.62), (0, 0.85), (-0.22, 0.62), (-1.05, 0.0), (-1, -0.45)
+            (-1, -0.45),
+            (0, -0.8),
+            (1, -0.45),
+            (1.05, 0.0),
+            (0.22, 0.62),
+            (0, 0.85),
+            (-0.22, 0.62),
+            (-1.05, 0.0),
+            (-1, -0.45),
         )
         pen.fill(shape * size * 1.16 + (x, y), dark, part=MUZZLE)
         pen.fill(shape * size + (x, y), colour, part=MUZZLE)
@@ -105,7 +120,11 @@ def _nose(pen: Pen, kind: str, colour: RGB, x: float, y: float, size: float, muz
         tall = 0.74 if kind == "oval" else 1.6
         pen.fill(ellipse(x, y, size * 1.12, tall * size * 1.12, n=20), dark, part=MUZZLE)
         pen.fill(ellipse(x, y, size, tall * size, n=20), colour, part=MUZZLE)
-        pen.fill(ellipse(x - 0.2 * size, y - 0.38 * tall * size, 0.4 * size, 0.2 * tall * size, n=12), tone(colour, 0.55), 0.75)
+        pen.fill(
+            ellipse(x - 0.2 * size, y - 0.38 * tall * size, 0.4 * size, 0.2 * tall * size, n=12),
+            tone(colour, 0.55),
+            0.75,
+        )
         if kind == "oval":
             for side in (-1, 1):
                 pen.fill(ellipse(x + side * 0.42 * size, y + 0.22 * size, 0.16 * size, 0.2 * size, n=12), dark)
@@ -115,11 +134,18 @@ def _nose(pen: Pen, kind: str, colour: RGB, x: float, y: float, size: float, muz
         for side in (-1, 1):
             pen.fill(ellipse(x + side * 0.38 * size, y, 0.14 * size, 0.27 * size, n=12), tone(colour, -0.6))
     elif kind == "beak":
-        upper = curve((x - size, y), (x, y - 1.1 * size), (x + size, y), (x + 0.3 * size, y + 0.9 * size), (x, y + 1.5 * size), (x - 0.3 * size, y + 0.9 * size), (x - size, y))  # fmt: skip
+        upper = curve(
+            (x - size, y), (x, y - 1.1 * size), (x + size, y), (x + 0.3 * size, y + 0.9 * size), (x, y + 1.5 * size),
+            (x - 0.3 * size, y + 0.9 * size), (x - size, y),
+        )  # fmt: skip
         middle = upper.mean(0)
         pen.fill((upper - middle) * 1.12 + middle, dark, part=MUZZLE)
         pen.fill(upper, colour, part=MUZZLE)
-        pen.stroke(curve((x - 0.75 * size, y + 0.25 * size), (x, y + 0.5 * size), (x + 0.75 * size, y + 0.25 * size)), dark, 0.03)
+        pen.stroke(
+            curve((x - 0.75 * size, y + 0.25 * size), (x, y + 0.5 * size), (x + 0.75 * size, y + 0.25 * size)),
+            dark,
+            0.03,
+        )
     else:  # nostrils
         for side in (-1, 1):
             shape = ellipse(x + side * size, y, 0.28 * size + 0.02, 0.36 * size + 0.02, side * 20, n=12)

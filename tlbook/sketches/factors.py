@@ -29,6 +29,12 @@ SOURCE_SPECIES = (
     "raccoon",
     "monkey",
     "hedgehog",
+    "tiger",
+    "wolf",
+    "otter",
+    "squirrel",
+    "seal",
+    "deer",
 )
 SPECIES = TARGET_SPECIES + SOURCE_SPECIES
 
@@ -71,8 +77,7 @@ class Number:
             number = math.nan
         if isinstance(value, bool) or not self.low <= number <= self.high:
             raise ValueError(
-                f"factor {name}={value!r}: expected {kind} from {self.low:g} to {self.high:g} "
-                f"({self.meaning})"
+                f"factor {name}={value!r}: expected {kind} from {self.low:g} to {self.high:g} ({self.meaning})"
             )
         return int(number) if self.integer else number
 
@@ -87,9 +92,7 @@ class Choice:
     def check(self, name: str, value: Any) -> str:
         """Return `value`, or raise ValueError listing the words that would do."""
         if not isinstance(value, str) or value not in self.choices:
-            raise ValueError(
-                f"factor {name}={value!r}: expected one of {', '.join(self.choices)} ({self.meaning})"
-            )
+            raise ValueError(f"factor {name}={value!r}: expected one of {', '.join(self.choices)} ({self.meaning})")
         return value
 
 
@@ -111,9 +114,7 @@ FACTORS: dict[str, Number | Choice] = {
     "cheek": Number(0, 1, "length of the tufts on the cheeks"),
     "fluff": Number(0, 1, "roughness of the fur's outline and texture"),
     # Ears
-    "ear_kind": Choice(
-        ("pointed", "folded", "floppy", "round", "long", "leaf", "none"), "shape of the ears"
-    ),
+    "ear_kind": Choice(("pointed", "folded", "floppy", "round", "long", "leaf", "none"), "shape of the ears"),
     "ear_size": Number(0.1, 1.6, "length of the ears in half head widths"),
     "ear_width": Number(0.1, 1.2, "width of the ears' base in half head widths"),
     "ear_angle": Number(5, 85, "where the ears sit: degrees from the top of the head"),
@@ -135,9 +136,7 @@ FACTORS: dict[str, Number | Choice] = {
     "muzzle_y": Number(-0.2, 0.9, "height of the muzzle, half head heights, down is positive"),
     "muzzle_cleft": Number(0, 1, "0 one oval, 1 two round pads"),
     "muzzle_tone": Number(-0.5, 0.6, "lightness of the muzzle against the fur"),
-    "nose_kind": Choice(
-        ("triangle", "oval", "snout", "beak", "tall", "nostrils"), "shape of the nose"
-    ),
+    "nose_kind": Choice(("triangle", "oval", "snout", "beak", "tall", "nostrils"), "shape of the nose"),
     "nose_size": Number(0.03, 0.6, "half width of the nose in half head widths"),
     "nose_colour": Choice(("pink", "black", "brown", "orange"), "colour of the nose"),
     "mouth": Number(0, 0.8, "half width of the mouth in half head widths"),

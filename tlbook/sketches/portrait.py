@@ -1,5 +1,6 @@
 """The animal: head, body, fur and what is worn; drawn from a record, back to front."""
 
+# ruff: noqa: RUF005 (points + (x, y) moves an array of points)
 from __future__ import annotations
 
 import math
@@ -176,14 +177,14 @@ def _pattern(kind: str, h: float, rng: np.random.Generator) -> list[np.ndarray]:
         shapes = []
         for at in (-0.26, 0.0, 0.26):
             length = h * (0.5 + 0.12 * rng.random())
-            shapes.append(
-                np.array([(at * 1.5 - 0.07, -1.1 * h), (at * 1.5 + 0.07, -1.1 * h), (at, -1.1 * h + length)])
-            )
+            shapes.append(np.array([(at * 1.5 - 0.07, -1.1 * h), (at * 1.5 + 0.07, -1.1 * h), (at, -1.1 * h + length)]))
         for side in (-1, 1):
             for at in (0.02, 0.3, 0.58):
                 reach = 0.5 + 0.1 * rng.random()
                 shapes.append(
-                    np.array([(side * 1.4, (at - 0.1) * h), (side * 1.4, (at + 0.12) * h), (side * reach, (at + 0.1) * h)])
+                    np.array(
+                        [(side * 1.4, (at - 0.1) * h), (side * 1.4, (at + 0.12) * h), (side * reach, (at + 0.1) * h)]
+                    )
                 )
         return shapes
     if kind == "spots":
@@ -197,8 +198,7 @@ def _pattern(kind: str, h: float, rng: np.random.Generator) -> list[np.ndarray]:
             for x, y, r, s, a in rng.random((4, 5))
         ]
     return [  # speckle
-        ellipse(2 * x - 1, (2 * y - 1) * h, 0.025 + 0.03 * r, 0.025 + 0.03 * r, n=12)
-        for x, y, r in rng.random((46, 3))
+        ellipse(2 * x - 1, (2 * y - 1) * h, 0.025 + 0.03 * r, 0.025 + 0.03 * r, n=12) for x, y, r in rng.random((46, 3))
     ]
 
 
@@ -219,8 +219,7 @@ def _marking(sitter: Sitter) -> list[np.ndarray]:
         return [ellipse(lucky * eye_x + dx, eye_y, size + 0.2, size + 0.22, lucky * 20)]
     if kind == "goggles":
         return [
-            ellipse(side * (eye_x + 0.03) + dx, eye_y + 0.04, size + 0.13, size + 0.2, side * 28)
-            for side in (-1, 1)
+            ellipse(side * (eye_x + 0.03) + dx, eye_y + 0.04, size + 0.13, size + 0.2, side * 28) for side in (-1, 1)
         ]
     if kind == "bandit":
         return [
@@ -239,11 +238,12 @@ def _marking(sitter: Sitter) -> list[np.ndarray]:
         return [ellipse(dx * 1.3, 0.42 * h, 0.52, 0.62 * h)]
     if kind == "brows":
         return [
-            ellipse(side * eye_x * 0.85 + dx, eye_y - size - 0.12, 0.11, 0.075, side * 15, n=20)
-            for side in (-1, 1)
+            ellipse(side * eye_x * 0.85 + dx, eye_y - size - 0.12, 0.11, 0.075, side * 15, n=20) for side in (-1, 1)
         ]
     edge = dx + 0.02  # half
-    return [curve((edge, -1.4 * h), (edge + 0.12 * lucky, 0), (edge, 1.4 * h), (lucky * 2, 1.4 * h), (lucky * 2, -1.4 * h))]
+    return [
+        curve((edge, -1.4 * h), (edge + 0.12 * lucky, 0), (edge, 1.4 * h), (lucky * 2, 1.4 * h), (lucky * 2, -1.4 * h))
+    ]
 
 
 def _crown_behind(sitter: Sitter) -> None:
@@ -294,5 +294,3 @@ def _crown_before(sitter: Sitter) -> None:
         for lean in (-0.3, 0.0, 0.3):
             lock = curve((-0.16, 0.1), (-0.1, -0.2), (lean, -0.32 * size - 0.1), (0.1, -0.2), (0.16, 0.1))
             pen.fill(lock + (0.4 * lean, -0.93 * h), colour, part=HEAD)
-
-

@@ -132,7 +132,11 @@ def _occluder(canvas: Canvas, factors: Factors) -> None:
         pen.fill(beam, wood)
         pen.stroke(np.array([(-6, -0.1), (6, -0.08)]), tone(wood, -0.25), 0.05)
         for at in (-0.9, 0.8):
-            pen.fill(curve((at, -0.3), (at + 0.1, -1), (at + 0.7, -1.1), (at + 0.7, -0.4), (at, -0.3)), (110, 160, 80), part=COVER)
+            pen.fill(
+                curve((at, -0.3), (at + 0.1, -1), (at + 0.7, -1.1), (at + 0.7, -0.4), (at, -0.3)),
+                (110, 160, 80),
+                part=COVER,
+            )
     else:  # cloud
         for px, py, r in ((-0.6, 0.15, 0.6), (0, -0.15, 0.75), (0.65, 0.15, 0.6), (0, 0.35, 0.6)):
             pen.fill(ellipse(px, py, r + 0.05, r + 0.05), (205, 212, 224), part=COVER)

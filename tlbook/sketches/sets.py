@@ -65,9 +65,7 @@ class SketchSet:
         return np.stack([render(record, size).masks[part] for record in self.factors])
 
 
-def _render_all(
-    records: Sequence[Factors], class_names: tuple[str, ...], size: int, progress: bool
-) -> SketchSet:
+def _render_all(records: Sequence[Factors], class_names: tuple[str, ...], size: int, progress: bool) -> SketchSet:
     images = np.empty((len(records), size, size, 3), dtype=np.uint8)
     with bar("drawing", len(records), enabled=progress) as ticker:
         for i, record in enumerate(records):
@@ -77,9 +75,7 @@ def _render_all(
     return SketchSet(images, labels, class_names, tuple(records))
 
 
-def make_records(
-    species: Iterable[str], n_per_class: int, seed: int, **factors: Any
-) -> list[Factors]:
+def make_records(species: Iterable[str], n_per_class: int, seed: int, **factors: Any) -> list[Factors]:
     """Records of `n_per_class` drawings of each species, the species taking turns.
 
     The i-th record of a species depends on the seed, the species and i alone: a longer

@@ -113,9 +113,7 @@ def small(strength: float) -> Shift:
     return Shift("small", s, lambda f: {"scale": max(f.scale * (1 - 0.65 * s), 0.1)})
 
 
-def shortcut(
-    share: float, backgrounds: Mapping[str, str] | None = None, reverse: bool = False
-) -> Shift:
+def shortcut(share: float, backgrounds: Mapping[str, str] | None = None, reverse: bool = False) -> Shift:
     """Let the kind of background go with the class in a share of the drawings.
 
     Parameters
