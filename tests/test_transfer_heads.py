@@ -97,7 +97,7 @@ def test_dropout_acts_in_training_only():
 
 def test_heads_that_do_not_fit_are_refused():
     backbone = tiny_backbone()
-    wrong = Probe(np.zeros((5, 2)), np.zeros(2), 1.0, {1.0: 0.5}, 10)
+    wrong = Probe(np.zeros((5, 2)), np.zeros(2), 1.0, {1.0: 0.7}, {1.0: 0.5}, 10)
     with pytest.raises(ValueError, match="5 features, the backbone gives 8"):
         attach_head(backbone, wrong)
     for head in (1, 0, True, 2.5, "two"):

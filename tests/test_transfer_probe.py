@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -26,15 +27,16 @@ def test_same_as_scikit_learn(n, d, n_classes):
     x_val, y_val = features(300, d, n_classes, seed=1)
     probe = linear_probe(x, y, x_val, y_val)
 
-    scores, models = {}, {}
+    losses, scores, models = {}, {}, {}
     for c in C_GRID:
         pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=c, tol=1e-6, max_iter=5000))
         models[c] = pipeline.fit(x.astype(np.float64), y)
+        losses[c] = log_loss(y_val, pipeline.predict_proba(x_val.astype(np.float64)))
         scores[c] = pipeline.score(x_val.astype(np.float64), y_val)
+    assert probe.validation_losses == pytest.approx(losses, rel=1e-2)
     assert probe.validation_scores == pytest.approx(scores, abs=1.5 / 300)
-    best = max(probe.validation_scores.values())
-    assert probe.C == min(c for c, score in probe.validation_scores.items() if score == best)
-    assert probe.validation_score == best
+    assert probe.C == min(losses, key=losses.get)
+    assert probe.validation_score == probe.validation_scores[probe.C]
 
     ours = probe.logits(x_val).astype(np.float64)
     assert ours.shape == (300, n_classes)
@@ -58,13 +60,14 @@ def test_two_classes_have_opposite_logits():
     np.testing.assert_allclose(logits[:, 1] - logits[:, 0], z, atol=1e-3)
 
 
-def test_ties_go_to_the_strongest_penalty():
+def test_equal_accuracy_is_decided_by_the_loss():
     x = np.array([[-1.0], [-1.0], [1.0], [1.0]])
     y = np.array([0, 0, 1, 1])
-    probe = linear_probe(x, y, x, y, C=[10.0, 0.1, 1.0])
-    assert probe.validation_scores == {0.1: 1.0, 1.0: 1.0, 10.0: 1.0}
-    assert list(probe.validation_scores) == [0.1, 1.0, 10.0]
-    assert probe.C == 0.1
+    # One validation example in four lies on the wrong side: it costs more, the surer the model.
+    probe = linear_probe(x, y, x, np.array([0, 0, 1, 0]), C=[10.0, 0.001, 0.1])
+    assert probe.validation_scores == {0.001: 0.75, 0.1: 0.75, 10.0: 0.75}
+    assert list(probe.validation_losses) == [0.001, 0.1, 10.0]
+    assert probe.C == min(probe.validation_losses, key=probe.validation_losses.get) == 0.1
 
 
 def test_one_c_may_be_given():
@@ -151,9 +154,9 @@ def test_no_convergence_is_an_error():
 
 def test_probe_checks_its_shapes():
     with pytest.raises(ValueError, match="shapes"):
-        Probe(np.zeros((3, 2)), np.zeros(3), 1.0, {1.0: 0.5}, 10)
+        Probe(np.zeros((3, 2)), np.zeros(3), 1.0, {1.0: 0.7}, {1.0: 0.5}, 10)
     with pytest.raises(ValueError, match="shapes"):
-        Probe(np.zeros((3, 1)), np.zeros(1), 1.0, {1.0: 0.5}, 10)
-    probe = Probe(np.zeros((3, 2)), np.zeros(2), 1.0, {1.0: 0.5}, 10)
+        Probe(np.zeros((3, 1)), np.zeros(1), 1.0, {1.0: 0.7}, {1.0: 0.5}, 10)
+    probe = Probe(np.zeros((3, 2)), np.zeros(2), 1.0, {1.0: 0.7}, {1.0: 0.5}, 10)
     with pytest.raises(ValueError, match="5 columns where 3"):
         probe.logits(np.zeros((4, 5)))

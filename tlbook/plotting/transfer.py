@@ -93,15 +93,16 @@ def network_diagram(backbone: Backbone, class_names: Sequence[str], *, trained: 
         return finished(figure)
 
 
-def penalty_curve(scores: Mapping[float, float], chosen: float) -> Figure:
-    """Validation accuracy of a linear probe against C, the inverse strength of its penalty.
+def penalty_curve(losses: Mapping[float, float], scores: Mapping[float, float], chosen: float) -> Figure:
+    """Validation loss (left) and accuracy (right) of a linear probe against C, the inverse strength of its penalty.
 
     Parameters
     ----------
-    scores : mapping of float to float
-        Accuracy in [0, 1] for each C, e.g. ``Probe.validation_scores``.
+    losses, scores : mapping of float to float
+        Cross-entropy in nats and accuracy in [0, 1] for each C: ``Probe.validation_losses`` and
+        ``Probe.validation_scores``.
     chosen : float
-        The C that was taken; marked.
+        The C that was taken; marked in both.
 
     Returns
     -------
@@ -112,19 +113,23 @@ def penalty_curve(scores: Mapping[float, float], chosen: float) -> Figure:
     ValueError
         If the chosen C is not among the scores.
     """
-    if chosen not in scores:
-        raise ValueError(f"chosen={chosen!r} is not among the values of C tried: {sorted(scores)}")
+    if chosen not in losses or set(losses) != set(scores):
+        raise ValueError(f"chosen={chosen!r} is not among the values of C tried: {sorted(losses)}; {sorted(scores)}")
+    values = sorted(losses)
     with style():
-        figure, ((axes,),) = new_figure(6.0, 2.9)
-        values = sorted(scores)
-        axes.plot(values, [100 * scores[c] for c in values], marker="o", color=PALETTE["blue"])
-        axes.plot([chosen], [100 * scores[chosen]], marker="D", markersize=10, color=PALETTE["vermilion"], linestyle="")
-        axes.annotate(
-            f"chosen: C = {chosen:g}", (chosen, 100 * scores[chosen]), xytext=(0, -22), textcoords="offset points",
-            ha="center", color=PALETTE["vermilion"],
-        )
-        axes.set_xscale("log")
-        axes.margins(y=0.25)
-        axes.set_xlabel("C (penalty: strong on the left, weak on the right)")
-        axes.set_ylabel("validation accuracy (%)")
+        figure, (panels,) = new_figure(7.5, 2.9, columns=2)
+        for axes, heights, name in (
+            (panels[0], losses, "validation loss (nats)"),
+            (panels[1], {c: 100 * scores[c] for c in values}, "validation accuracy (%)"),
+        ):
+            axes.plot(values, [heights[c] for c in values], marker="o", color=PALETTE["blue"])
+            axes.plot([chosen], [heights[chosen]], marker="D", markersize=10, color=PALETTE["vermilion"], linestyle="")
+            axes.annotate(
+                f"C = {chosen:g}", (chosen, heights[chosen]), xytext=(0, 12), textcoords="offset points",
+                ha="center", color=PALETTE["vermilion"],
+            )
+            axes.set_xscale("log")
+            axes.margins(y=0.2)
+            axes.set_xlabel("C (strong penalty left, weak right)")
+            axes.set_ylabel(name)
         return finished(figure)
