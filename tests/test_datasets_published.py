@@ -163,6 +163,33 @@ def test_bad_archive_in_the_named_folder_is_not_kept(few_photos, tmp_path, monke
     check_few_photos(datasets.load("photos"))
 
 
+def test_cache_that_cannot_be_written_names_the_way_out(few_photos, tmp_path, monkeypatch):
+    (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
+    (tmp_path / "a file").write_bytes(b"")
+    monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
+    monkeypatch.setenv("TLBOOK_CACHE", str(tmp_path / "a file"))
+    with pytest.raises(DataUnavailable, match="set TLBOOK_CACHE"):
+        datasets.load("photos")
+
+
+def test_full_disk_while_unpacking_leaves_nothing(few_photos, tmp_path, monkeypatch):
+    (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
+    monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
+    real, written = Path.write_bytes, []
+
+    def write(path, data):
+        written.append(path)
+        if len(written) > 3:
+            raise OSError(28, "No space left on device")
+        return real(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(DataUnavailable, match="No space left"):
+        datasets.load("photos")
+    monkeypatch.undo()
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
 def test_torn_cache_is_unpacked_again(few_photos, tmp_path, monkeypatch):
     (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))

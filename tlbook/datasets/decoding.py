@@ -2,6 +2,15 @@
 
 Pillow is allowed a short list of formats. The others are either never photos
 or start outside programs (Pillow hands EPS to Ghostscript).
+
+Cutting out the centred square was chosen against squashing the whole image, by
+five-fold cross-validation of a linear probe on the 2,000 official training
+photos, the best of three penalties each: MobileNetV2 0.35 at 224 px 96.85 % cut
+and 96.70 % squashed, at 128 px 93.10 and 92.30 %, MobileNet 0.75 at 224 px
+98.00 and 98.50 %. Padding to a square gave 96.15 %, bicubic in place of
+bilinear 96.90 %, decoding at reduced scale (see `pixels`) changed no figure at
+224 or 128 px. The standard error is near 0.4 points, so only the gain at 128 px
+could be more than chance; cutting also keeps the shapes undistorted.
 """
 
 from __future__ import annotations

@@ -271,4 +271,4 @@ def load_folder(
             class_names,
             [file.digest for file in members],
         )
-    return Dataset(root.name, tuple(class_names), **splits, left_out=left_out, origin=str(root))
+    return Dataset(root.resolve().name, tuple(class_names), **splits, left_out=left_out, origin=str(root))

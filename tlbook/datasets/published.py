@@ -147,7 +147,16 @@ def _from_archive(
 
 def _build(name: str, manifest: dict[str, str], build: Callable[[Path], None]) -> Path:
     key = digest_of(manifest)
-    return archives.ensure(cache_folder() / f"{name}-{key[:12]}", key, build)
+    folder = cache_folder() / f"{name}-{key[:12]}"
+    try:
+        return archives.ensure(folder, key, build)
+    except DataUnavailable:
+        raise
+    except OSError as error:  # no permission, a full or read-only disk
+        raise DataUnavailable(
+            f"{name} could not be unpacked into {folder} ({error}); "
+            "set TLBOOK_CACHE to a folder that can be written and has room"
+        ) from error
 
 
 def _split(name: str, root: Path, manifest: dict[str, str], members: list[str], factors=None) -> Split:
