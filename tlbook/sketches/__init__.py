@@ -7,6 +7,7 @@ the dials that shift a drawing in one factor are in `SHIFTS`, and `shortcut`.
 This module stands alone: it needs NumPy, Pillow and rich, and no deep-learning library.
 """
 
+from .cues import all_cues_accuracy, single_cue_accuracy
 from .factors import (
     COLOURS,
     FACTORS,
@@ -60,6 +61,7 @@ __all__ = [
     "Shift",
     "Sketch",
     "SketchSet",
+    "all_cues_accuracy",
     "blurred",
     "dark",
     "draw",
@@ -77,5 +79,6 @@ __all__ = [
     "rotated",
     "sample",
     "shortcut",
+    "single_cue_accuracy",
     "small",
 ]
