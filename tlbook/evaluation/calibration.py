@@ -87,8 +87,10 @@ def reliability(
     if strategy == "width":
         edges = np.linspace(0.0, 1.0, int(bins) + 1)
     elif strategy == "mass":
-        levels = np.linspace(0.0, 1.0, int(bins) + 1)
-        edges = np.unique(np.quantile(confident, levels, method="inverted_cdf"))
+        # the i-th edge is the confidence of image ceil(i n / bins) in ascending order; whole
+        # numbers, since rounding of a quantile level could move an edge by an image
+        last = -(-np.arange(1, int(bins) + 1) * truth.size // int(bins)) - 1
+        edges = np.unique(np.sort(confident)[np.concatenate([[0], last])])
         if edges.size == 1:
             edges = np.repeat(edges, 2)
     else:

@@ -124,7 +124,7 @@ def precision_recall_curve(labels: Any, scores_: Any, *, positive: int = 1) -> P
 
 def _costs(false_positive: float, false_negative: float) -> tuple[float, float]:
     pair_ = float(false_positive), float(false_negative)
-    if not (min(pair_) >= 0 and 0 < max(pair_) < np.inf):
+    if not np.isfinite(pair_).all() or min(pair_) < 0 or max(pair_) == 0:
         raise ValueError(
             "costs must be finite, not negative and not both 0, but are "
             f"{false_positive} (false positive) and {false_negative} (false negative)"

@@ -52,7 +52,8 @@ def probabilities(logits: Any) -> np.ndarray:
         For another shape, no rows, NaN or infinite logits.
     """
     z = logit_matrix(logits)
-    exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+    with np.errstate(over="ignore"):  # a gap too large for a float is −inf, and its exponential 0
+        exponentials = np.exp(z - z.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
