@@ -3,7 +3,7 @@
     python scripts/execute_notebook.py INPUT OUTPUT [--dataset photos]
 
 Prints one JSON object a line on stdout: {"cell": 3, "of": 30} as each code cell starts, and at the end {"done": true} or
-{"error": ..., "cell": ..., "source": ..., "traceback": ...}. run_book.py and record.py read it.
+{"error": ..., "source": ..., "traceback": ...}. run_book.py and record.py read it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ class TellingEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, **keywords):
-        code = [index for index, cell in enumerate(nb_man.nb.cells) if cell.cell_type == "code"]
+        code = [
+            index
+            for index, cell in enumerate(nb_man.nb.cells)
+            if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+        ]
         start = nb_man.cell_start
 
         def cell_start(cell, cell_index=None, **rest):
@@ -55,15 +59,16 @@ def main() -> None:
             parameters={"dataset": options.dataset} if options.dataset else None,
             engine_name="telling",
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             cwd=os.path.dirname(os.path.abspath(options.input)),
         )
     except papermill.PapermillExecutionError as error:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-        tell(error=f"{error.ename}: {error.evalue}", cell=error.cell_index, source=error.source, traceback=plain)
+        tell(error=f"{error.ename}: {error.evalue}", source=error.source, traceback=plain)
         sys.exit(1)
     except Exception as error:  # a kernel that died or did not start, a notebook that cannot be read
-        tell(error=f"{type(error).__name__}: {error}", cell=None, source="", traceback="")
+        tell(error=f"{type(error).__name__}: {error}", source="", traceback="")
         sys.exit(1)
     tell(done=True)
 

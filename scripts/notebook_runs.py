@@ -34,7 +34,7 @@ class Run:
     peak_bytes: int = 0
     cells: int = 0
     error: str = ""
-    error_cell: int | None = None
+    started: int = 0  # the last code cell that was started, counted from 1
     error_source: str = ""
     traceback: str = ""
 
@@ -60,7 +60,7 @@ def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None) -> list[Run]
             if not run.error:
                 progress.update(task, completed=run.cells, total=run.cells)
             progress.stop_task(task)
-            outcome = f"failed in cell {run.error_cell}: {run.error}" if run.error else "ran"
+            outcome = f"failed in code cell {run.started}: {run.error}" if run.error else "ran"
             console.print(
                 f"{name}: {outcome} ({run.seconds:.0f} s, peak {run.peak_bytes / 1e9:.2f} GB)",
                 style="bold red" if run.error else None,
@@ -104,7 +104,7 @@ def _execute(run: Run, dataset: str | None, progress) -> None:
             except ValueError:
                 continue
             if "of" in message:
-                run.cells = message["of"]
+                run.started, run.cells = message["cell"], message["of"]
                 progress(message["cell"], message["of"])
         process.wait()
         drain.join()
@@ -112,7 +112,6 @@ def _execute(run: Run, dataset: str | None, progress) -> None:
     run.seconds = time.perf_counter() - started
     if process.returncode:
         run.error = message.get("error") or f"the runner ended with status {process.returncode}: {complaint[0][-500:]}"
-        run.error_cell = message.get("cell") if "error" in message else None
         run.error_source = message.get("source", "")
         run.traceback = message.get("traceback", "")
 
@@ -134,8 +133,7 @@ def _sample_memory(process: subprocess.Popen, run: Run) -> None:
 
 
 def _show_failure(run: Run, console: Console) -> None:
-    where = f"{run.source.name}, cell {run.error_cell}" if run.error_cell is not None else run.source.name
-    lines = [f"\n{where}: {run.error}"]
+    lines = [f"\n{run.source.name}, code cell {run.started}: {run.error}"]
     if run.error_source:
         lines += ["", *(f"    {line}" for line in run.error_source.splitlines())]
     if run.traceback:
