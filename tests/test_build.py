@@ -18,7 +18,7 @@ import pytest
 import run_book
 import setup_env
 import yaml
-from book_fixtures import ROOT, small_chapter, write
+from book_fixtures import ROOT, small_chapter, stored_small_chapter, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -231,7 +231,7 @@ def mini_book(tmp_path, monkeypatch):
     toc = {"format": "jb-book", "root": "book/index"}
     toc["parts"] = [{"caption": "Chapters", "chapters": [{"file": f"book/{page}"} for page in pages]}]
     (root / "_toc.yml").write_text(yaml.safe_dump(toc))
-    write(small_chapter(), root / "book" / "feature-extraction.ipynb")
+    write(stored_small_chapter(), root / "book" / "feature-extraction.ipynb")
     monkeypatch.setattr(book_notebooks, "ROOT", root)
     monkeypatch.setattr(book_notebooks, "BUILD", root / "_build")
     monkeypatch.setattr(run_book, "ROOT", root)
