@@ -14,7 +14,6 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import Any
 
 import matplotlib as mpl
@@ -122,15 +121,15 @@ def finished(figure: Figure) -> Figure:
 
 
 def looks(n: int) -> list[dict[str, Any]]:
-    """Colour, marker and line of n series; no two of the first 28 are alike."""
+    """Colour, marker and line of n series; 7 colours and 4 lines make no two of the first 28 alike."""
     colours = list(PALETTE.values())
     return [
         {
             "color": colours[i % len(colours)],
             "marker": _MARKERS[i % len(_MARKERS)],
-            "linestyle": _LINES[(i + i // len(colours)) % len(_LINES)],
+            "linestyle": _LINES[i % len(_LINES)],
         }
-        for i in islice(cycle([*range(28)]), n)
+        for i in range(n)
     ]
 
 
