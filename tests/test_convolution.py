@@ -73,8 +73,9 @@ def test_pooling_is_what_keras_computes(size, stride, how, seed):
         (lambda: convolution.pool(np.zeros((4, 4)), 5), "does not fit into 4"),
         (lambda: convolution.pool(np.zeros((4, 4)), how="min"), '"max" or "average"'),
         (lambda: convolution.pool(np.zeros(4)), "at least 2 axes"),
-        (lambda: convolution.sharpest_window(np.zeros((4, 4, 3)), 2), "2 axes"),
-        (lambda: convolution.sharpest_window(np.zeros((4, 9)), 5), "does not fit into 4"),
+        (lambda: convolution.liveliest_window(np.zeros((4, 4, 3)), 3), "2 axes"),
+        (lambda: convolution.liveliest_window(np.zeros((4, 9)), 5), "does not fit into 4"),
+        (lambda: convolution.liveliest_window(np.zeros((4, 9)), 2), "size must be a whole number of at least 3"),
     ],
 )
 def test_what_is_refused_is_named(call, message):
@@ -82,12 +83,16 @@ def test_what_is_refused_is_named(call, message):
         call()
 
 
-def test_the_sharpest_window_is_found():
-    picture = np.full((10, 12), 0.5)
-    picture[4, 7], picture[5, 8] = 0, 1
-    row, column = convolution.sharpest_window(picture, 2)
-    assert (row, column) == (4, 7)
-    assert convolution.sharpest_window(np.zeros((5, 5)), 3) == (0, 0)
+def test_the_liveliest_window_holds_a_spot_and_not_an_edge():
+    picture = np.full((14, 16), 0.2)
+    picture[:, :3] = 1  # a long straight edge: brightness falls across and never rises
+    picture[7:9, 9:11] = 0.6  # a spot: it rises and falls, down and across
+    row, column = convolution.liveliest_window(picture, 6)
+    assert row <= 7 <= 9 <= row + 6
+    assert column <= 9 <= 11 <= column + 6
+    down = convolution.convolve(picture[row : row + 6, column : column + 6], [[1], [0], [-1]])
+    assert down.min() < 0 < down.max()
+    assert convolution.liveliest_window(np.zeros((5, 5)), 3) == (0, 0)
 
 
 def network(padding, size=48):

@@ -5,7 +5,7 @@ and what Keras is compared with. The bookkeeping (:mod:`tlbook.convolution.bookk
 multiplications) reads a Keras model and computes nothing with its weights. No deep-learning library is imported by it.
 """
 
-from tlbook.convolution.arithmetic import convolve, output_size, pool, sharpest_window
+from tlbook.convolution.arithmetic import convolve, liveliest_window, output_size, pool
 from tlbook.convolution.bookkeeping import Cost, Field, costs, receptive_fields
 
-__all__ = ["Cost", "Field", "convolve", "costs", "output_size", "pool", "receptive_fields", "sharpest_window"]
+__all__ = ["Cost", "Field", "convolve", "costs", "liveliest_window", "output_size", "pool", "receptive_fields"]

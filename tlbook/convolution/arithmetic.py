@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["convolve", "output_size", "pool", "sharpest_window", "zeros_around"]
+__all__ = ["convolve", "liveliest_window", "output_size", "pool", "zeros_around"]
 
 Padding = Literal["valid", "same"]
 
@@ -169,15 +169,18 @@ def pool(
     return result[..., 0] if flat else result
 
 
-def sharpest_window(image: np.ndarray, size: int) -> tuple[int, int]:
-    """Where an image has its strongest contrast: the square window with the largest standard deviation.
+def liveliest_window(image: np.ndarray, size: int) -> tuple[int, int]:
+    """Where an image is worth a close look: the square in which brightness rises *and* falls most, down *and* across.
+
+    Brightness is compared over two pixels. A window's score is the smallest of four sums: of the rises and of the falls
+    from top to bottom, and of those from left to right. An eye has all four, a straight edge only one.
 
     Parameters
     ----------
     image : ndarray, shape (height, width)
         One channel.
     size : int
-        Side of the window in pixels.
+        Side of the window in pixels, at least 3.
 
     Returns
     -------
@@ -192,9 +195,14 @@ def sharpest_window(image: np.ndarray, size: int) -> tuple[int, int]:
     image = np.asarray(image, dtype=float)
     if image.ndim != 2:
         raise ValueError(f"an image of one channel has 2 axes, but this has shape {image.shape}")
-    output_size(min(image.shape), size)
-    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size))
-    # Rounded, so that the sum's last bit, which differs between machines, does not choose among equal windows.
-    contrast = windows.std(axis=(-2, -1)).round(9)
-    row, column = np.unravel_index(contrast.argmax(), contrast.shape)
+    output_size(min(image.shape), _whole("size", size, 3))
+    down, across = image[2:] - image[:-2], image[:, 2:] - image[:, :-2]
+    sums = [
+        np.lib.stride_tricks.sliding_window_view(np.maximum(sign * change, 0), window).sum(axis=(-2, -1))
+        for change, window in ((down, (size - 2, size)), (across, (size, size - 2)))
+        for sign in (1, -1)
+    ]
+    # Rounded, so that a sum's last bit, which differs between machines, does not choose among equal windows.
+    score = np.min(sums, axis=0).round(9)
+    row, column = np.unravel_index(score.argmax(), score.shape)
     return int(row), int(column)
