@@ -19,7 +19,7 @@ help:
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
 	@echo ""
 	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
-	@echo "make results                recompute book/results/*.json (long, resumable)"
+	@echo "make results [RESULT=...]   recompute book/results/*.json, or one of them (long, resumable; DATASET=photos too)"
 	@echo "make sketches               draw the data set again and compare it with the one in the package"
 	@echo "make pretrain               train the backbone again (long)"
 	@echo "make mutate                 break each formula in turn and expect a failing test"
@@ -41,7 +41,8 @@ record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
 
 results: env
-	@$(PY) scripts/run_results.py $(RESULT)
+	@$(PY) scripts/run_results.py --dataset $(DATASET) $(RESULT)
+	@$(PY) scripts/write_readme.py
 
 sketches: env
 	@$(PY) scripts/make_sketches.py --check
