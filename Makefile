@@ -45,7 +45,7 @@ results: env
 	@$(PY) scripts/write_readme.py
 
 sketches: env
-	@$(PY) scripts/make_sketches.py --check
+	@$(PY) scripts/make_sketches.py
 
 pretrain: env
 	@$(PY) scripts/pretrain.py
