@@ -58,7 +58,6 @@ stability: env
 
 lint: env
 	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
 
 lock: env
 	@$(PY) scripts/make_lock.py
