@@ -1,0 +1,256 @@
+"""Figures of fine-tuning: what each strategy trains, what it gains and costs, where a learning rate destroys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries
+
+__all__ = ["rate_sweep", "schedule_curves", "statistics_moved", "strategy_costs", "training_plan"]
+
+_FROZEN, _INK = "#9ECAE1", "#222222"
+
+
+def training_plan(
+    plan: Mapping[str, Sequence[float | str]], columns: Sequence[str], *, notes: Mapping[str, str] | None = None
+) -> Figure:
+    """What each strategy trains: one line a strategy, one field a part of the network.
+
+    Parameters
+    ----------
+    plan : mapping of str to sequence of (float or str)
+        For each strategy one entry a part, shallow to deep: 0 for frozen, a
+        number up to 1 for trained at that share of the learning rate, or a text
+        such as ``"from epoch 4"`` for trained with that condition.
+    columns : sequence of str
+        Names of the parts.
+    notes : mapping of str to str, optional
+        A few words at the right of a strategy, such as how its head begins.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        A strategy without one entry for each column, or a share outside 0 … 1.
+    """
+    for name, cells in plan.items():
+        if len(cells) != len(columns):
+            raise ValueError(f"{name!r} has {len(cells)} entries for the {len(columns)} parts {list(columns)}")
+        if any(not isinstance(cell, str) and not 0 <= cell <= 1 for cell in cells):
+            raise ValueError(f"{name!r}: a share of the learning rate lies between 0 and 1, not {list(cells)}")
+    notes = notes or {}
+    orange = np.array([0xE6, 0x9F, 0x00]) / 255
+    with style():
+        figure, ((axes,),) = new_figure(7.5, 1.0 + 0.36 * len(plan))
+        axes.set_axis_off()
+        for row, (name, cells) in enumerate(plan.items()):
+            axes.text(-0.12, row, name, ha="right", va="center", fontsize=10)
+            for column, cell in enumerate(cells):
+                place = (column + 0.03, row - 0.38)
+                if cell == 0:
+                    look, words = {"facecolor": _FROZEN, "hatch": "//"}, ""
+                else:
+                    share = 1.0 if isinstance(cell, str) else float(cell)
+                    strength = 0.25 + 0.75 * share**0.5
+                    look = {"facecolor": 1 - strength * (1 - orange)}
+                    words = cell if isinstance(cell, str) else "" if share == 1 else f"× {share:.2g}"
+                axes.add_patch(Rectangle(place, 0.94, 0.76, edgecolor=_INK, linewidth=0.7, **look))
+                if words:
+                    axes.text(column + 0.5, row, words, ha="center", va="center", fontsize=8.5)
+            axes.text(len(columns) + 0.1, row, notes.get(name, ""), ha="left", va="center", fontsize=9.5)
+        for column, name in enumerate(columns):
+            axes.text(column + 0.5, -0.55, name, ha="center", va="bottom", fontsize=10)
+        low = len(plan) - 0.1
+        for start, look, words in (
+            (0.0, {"facecolor": _FROZEN, "hatch": "//"}, "frozen"),
+            (1.3, {"facecolor": orange}, "trained"),
+            (2.7, {"facecolor": 1 - 0.45 * (1 - orange)}, "trained at a smaller rate"),
+        ):
+            axes.add_patch(Rectangle((start, low - 0.1), 0.24, 0.34, edgecolor=_INK, linewidth=0.7, **look))
+            axes.text(start + 0.32, low + 0.08, words, va="center", fontsize=9.5)
+        longest = max(map(len, plan), default=0)
+        axes.set_xlim(-0.17 * longest - 0.2, len(columns) + 0.15 + 0.17 * max(map(len, notes.values()), default=0))
+        axes.set_ylim(low + 0.4, -1.15)
+        return finished(figure)
+
+
+def strategy_costs(
+    accuracy: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    parameters: Mapping[str, int],
+    *,
+    reference: str | None = None,
+) -> Figure:
+    """Strategies in three columns: test accuracy, training time, trainable parameters.
+
+    Parameters
+    ----------
+    accuracy : mapping of str to result
+        As for :func:`~tlbook.plotting.strategy_comparison`: for a list of one
+        accuracy a run, the large dot is the median, the bar runs from the
+        smallest to the largest, and the runs are small dots.
+    seconds : mapping of str to float
+        Of one training.
+    parameters : mapping of str to int
+        That training may change.
+    reference : str, optional
+        Strategy whose accuracy is drawn as a vertical line.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        The three mappings have other keys, or the reference is none of them.
+    """
+    drawn = summaries(accuracy, "strategy_costs")
+    for what, other in (("seconds", seconds), ("parameters", parameters)):
+        if set(other) != set(drawn):
+            raise ValueError(f"accuracy and {what} are of other strategies: {sorted(set(other) ^ set(drawn))}")
+    if reference is not None and reference not in drawn:
+        raise ValueError(f"no strategy is called {reference!r}; there are {', '.join(drawn)}")
+    rows = range(len(drawn))
+    with style():
+        figure, axes = new_figure(7.5, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
+        left, middle, right = axes[0]
+        for row, (name, one) in enumerate(drawn.items()):
+            colour = PALETTE["vermilion"] if name == reference else PALETTE["blue"]
+            marker = "D" if name == reference else "o"
+            error = None if np.isnan(one.low) else [[one.centre - one.low], [one.high - one.centre]]
+            left.errorbar([one.centre], [row], xerr=error, fmt=marker, color=colour, capsize=3, elinewidth=1.8)
+            left.plot(one.runs, [row + 0.27] * len(one.runs), ".", color="#555555", markersize=5, alpha=0.7)
+        if reference is not None:
+            left.axvline(drawn[reference].centre, color=PALETTE["vermilion"], linestyle="--", linewidth=1, zorder=1)
+        percent_axis(left, "x")
+        left.xaxis.set_major_locator(MaxNLocator(5))
+        left.set_xlabel("test accuracy (%)")
+        for place, values, words in (
+            (middle, [float(seconds[name]) for name in drawn], "training (s)"),
+            (right, [float(parameters[name]) for name in drawn], "trained parameters"),
+        ):
+            place.barh(rows, values, height=0.55, color=PALETTE["sky"])
+            for row, value in zip(rows, values, strict=True):
+                text = f" {value:,.0f}" if value >= 10 or value == 0 else f" {value:.1f}"
+                place.text(value, row, text, va="center", fontsize=9)
+            place.set_xlim(0, 1.75 * max(values))
+            place.set_xticks([])
+            place.spines["bottom"].set_visible(False)
+            place.set_xlabel(words)
+        left.set_yticks(rows, list(drawn))
+        left.set_ylim(len(drawn) - 0.5, -0.5)
+        for place in (left, middle, right):
+            place.grid(False, axis="y")
+        return finished(figure)
+
+
+def rate_sweep(
+    accuracy: Mapping[str, Mapping[float, Sequence[float]]],
+    moved: Mapping[str, Mapping[float, Sequence[float]]],
+    *,
+    baseline: Sequence[float],
+    baseline_name: str = "linear probe",
+) -> Figure:
+    """Accuracy, and how far the weights moved, against the learning rate.
+
+    Parameters
+    ----------
+    accuracy, moved : mapping of str to mapping of float to sequence of float
+        ``{series: {learning rate: [one value a run]}}``. Lines are medians, bands
+        run from the smallest to the largest. ``moved`` is a relative distance,
+        at least 0.
+    baseline : sequence of float
+        Accuracies of what is compared with, drawn as a level band.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    if not accuracy or set(accuracy) != set(moved):
+        raise ValueError(f"accuracy has the series {sorted(accuracy)}, moved has {sorted(moved)}; give the same, any")
+    with style():
+        figure, axes = new_figure(7.5, 3.5, 1, 2, width_ratios=[1.25, 1])
+        left, right = axes[0]
+        level = np.asarray(baseline, dtype=float)
+        left.axhspan(level.min(), level.max(), color="#999999", alpha=0.3, linewidth=0)
+        left.axhline(np.median(level), color="#555555", linestyle=":", linewidth=1.5, label=baseline_name)
+        for place, curves in ((left, accuracy), (right, moved)):
+            for (name, points), look in zip(curves.items(), looks(len(curves)), strict=True):
+                rates = sorted(points)
+                runs = [np.asarray(points[rate], dtype=float) for rate in rates]
+                place.plot(rates, [np.median(run) for run in runs], label=name, **look)
+                low, high = [run.min() for run in runs], [run.max() for run in runs]
+                place.fill_between(rates, low, high, color=look["color"], alpha=0.18, linewidth=0)
+            place.set_xscale("log")
+            place.set_xlabel("learning rate")
+        percent_axis(left)
+        left.set_ylabel("test accuracy (%)")
+        left.legend(loc="best")
+        right.set_yscale("log")
+        right.set_ylabel("distance moved / size of weights")
+        return finished(figure)
+
+
+def statistics_moved(changes: Mapping[str, Sequence[float]]) -> Figure:
+    """How far each moving mean went in training, one panel a case.
+
+    Parameters
+    ----------
+    changes : mapping of str to sequence of float
+        For each case, the change of every channel's moving mean, from the layer
+        nearest to the image to the deepest.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The panels share one scale.
+    """
+    if not changes:
+        raise ValueError("statistics_moved: there is no case to draw")
+    with style():
+        figure, axes = new_figure(7.5, 2.7, 1, len(changes), sharey=True)
+        for place, (name, change) in zip(axes[0], changes.items(), strict=True):
+            values = np.asarray(change, dtype=float)
+            place.vlines(range(values.size), 0, values, color=PALETTE["blue"], linewidth=1)
+            place.axhline(0, color="#555555", linewidth=1)
+            place.set_title(name, fontsize=10)
+            place.set_xlabel("channel, by depth")
+            place.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes[0, 0].set_ylabel("change of the moving mean")
+        return finished(figure)
+
+
+def schedule_curves(rates: Mapping[str, Sequence[float]]) -> Figure:
+    """Learning rates over the steps of a training, a line a schedule.
+
+    Parameters
+    ----------
+    rates : mapping of str to sequence of float
+        For instance from :func:`tlbook.transfer.learning_rates`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    if not rates:
+        raise ValueError("schedule_curves: there is no schedule to draw")
+    with style():
+        figure, ((axes,),) = new_figure(6.0, 2.6)
+        for (name, values), look in zip(rates.items(), looks(len(rates)), strict=True):
+            axes.plot(range(1, len(values) + 1), values, label=name, markevery=max(1, len(values) // 8), **look)
+        axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        axes.set_xlabel("step")
+        axes.set_ylabel("learning rate")
+        axes.legend(loc="best")
+        return finished(figure)
