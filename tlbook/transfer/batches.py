@@ -122,10 +122,10 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
         )
         if not fits or len(images) == 0:
             raise ValueError(f"{name} images have shape {images.shape}; the model takes {shape}.")
-        if images.dtype != np.uint8 and shape[1:][-1] == 3:
+        if images.dtype != np.uint8:
             # Only what has three channels is an image: the upper part of a divided
             # network takes features or activations, which have any sign and size.
-            images = _float_images(images, name)
+            images = _floats(images, name, are_images=shape[-1] == 3)
         source = ArraySource(images, labels)
         if labels.shape != (len(images),):
             raise ValueError(f"{name}: {len(images)} images, but labels of shape {labels.shape}.")
@@ -140,12 +140,14 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
     return source
 
 
-def _float_images(images: np.ndarray, name: str) -> np.ndarray:
-    """Float images as float32, if their values can be 0–255."""
-    low, high = (float(images.min()), float(images.max())) if images.dtype.kind == "f" else (0.0, 0.0)
-    if not (images.dtype.kind == "f" and 0 <= low <= high <= 255 and (high > 1 or high == 0)):
+def _floats(images: np.ndarray, name: str, *, are_images: bool) -> np.ndarray:
+    """Float images as float32, if their values can be 0–255; activations, if they are finite."""
+    low, high = (float(images.min()), float(images.max())) if images.dtype.kind == "f" else (np.nan, np.nan)
+    if are_images and not (0 <= low <= high <= 255 and (high > 1 or high == 0)):
         raise ValueError(
             f"{name} images must be uint8, or floats from 0 to 255 (preprocessing is inside the model); these are "
             f"{images.dtype} from {low:g} to {high:g}."
         )
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"{name} must hold finite floats; it is {images.dtype} from {low:g} to {high:g}.")
     return images.astype(np.float32, copy=False)
