@@ -181,12 +181,12 @@ def summaries(results: Mapping[Any, Any], where: str) -> dict[Any, Summary]:
 
 
 def percent_axis(axes: Axes, which: str = "y") -> None:
-    """Write shares on an axis in percent, with no more decimals than its range needs."""
+    """Write shares on an axis in percent, with the decimals that its ticks have."""
     axis = axes.yaxis if which == "y" else axes.xaxis
 
     def label(value: float, _: int) -> str:
-        low, high = axis.get_view_interval()
-        return f"{100 * value:.{1 if abs(high - low) < 0.03 else 0}f}"
+        # Through a rounding, since 100 × 0.825 is not 82.5 to the last bit.
+        return f"{round(100 * value, 6):g}"
 
     axis.set_major_formatter(mpl.ticker.FuncFormatter(label))
 
