@@ -16,7 +16,9 @@ import nbformat
 import notebook_runs
 import pytest
 import run_book
+import run_results
 import setup_env
+import write_readme
 import yaml
 from book_fixtures import ROOT, small_chapter, stored_small_chapter, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -337,6 +339,22 @@ def test_citation_and_package_agree_on_the_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     package = re.search(r'__version__ = "(.*)"', (ROOT / "tlbook" / "__init__.py").read_text(encoding="utf-8"))[1]
     assert citation["version"] == package
+
+
+def test_readme_says_what_the_records_say():
+    assert write_readme.block() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_result_scripts_are_chosen_by_data_set_and_name():
+    sketches, photos = run_results.choose([], "sketches"), run_results.choose([], "photos")
+    assert next(iter(sketches)) == "calibration"  # others take rows from it
+    assert sketches["calibration"] == []
+    assert "calibration" not in photos
+    assert "probe_photos" not in sketches
+    assert photos["probe_photos"] == ["--dataset", "photos"]
+    assert list(run_results.choose(["probe-photos"], "photos")) == ["probe_photos"]
+    with pytest.raises(SystemExit, match=r"No result script whiskers; there are: .*calibration"):
+        run_results.choose(["whiskers"], "sketches")
 
 
 def test_contributing_fits_a_page():
