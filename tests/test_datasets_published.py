@@ -250,6 +250,12 @@ def test_names():
     assert datasets.names() == ("sketches", "photos", "oxford")
 
 
+@pytest.mark.parametrize("options", [{"seed": 1}, {"fractions": (0.8, 0.1, 0.1)}])
+def test_fixed_splits_cannot_be_drawn_anew(options):
+    with pytest.raises(ValueError, match="splits of 'photos' are fixed"):
+        datasets.load("photos", **options)
+
+
 # ---- the sketches -------------------------------------------------------------------------------
 
 

@@ -114,13 +114,19 @@ def load(
     Raises
     ------
     ValueError
-        Fewer than two classes, a class without two usable images, bad files
+        A seed or fractions for a data set whose splits are fixed; fewer than
+        two classes, a class without two usable images, bad files
         with ``on_bad="raise"``, a damaged archive (:class:`BadArchive`).
     OSError
         No such folder; an archive that is neither here nor to be downloaded
         (:class:`DataUnavailable`).
     """
     if isinstance(name_or_path, str) and name_or_path in NAMED:
+        if seed != 0 or tuple(fractions) != FRACTIONS:
+            raise ValueError(
+                f"the splits of {name_or_path!r} are fixed; seed and fractions are for a folder of your own "
+                "(Split.take gives random subsets)"
+            )
         return NAMED[name_or_path](progress=progress)
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, str) and not path.exists() and os.sep not in name_or_path:
