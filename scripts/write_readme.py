@@ -35,25 +35,30 @@ def block() -> str:
         f"{len(sketches.options('seed'))} seeds.",
         [line(stage, sketches.select(stage=stage), 1000) for stage in sketches.options("stage")],
     )
-    photos = results.load("fine-tuning-photos")
-    used = photos.conditions["images"]
-    strategies = photos.select(part="strategies")
-    written += table(
-        f"**Photos**: cat or dog, {used['train']} training and {used['test']:,} test photos at "
-        f"{photos.conditions['setting']['input_size']} pixels, MobileNetV2 0.35 pretrained on ImageNet. "
-        f"{photos.conditions['setting']['seeds']} seeds.",
-        [
-            line(name, strategies.select(strategy=name), used["test"])
-            for name in ("from scratch", "linear probe", "last block", "everything", "LP-FT")
-        ],
-    )
-    (probe,) = results.load("probe-photos").select(backbone="mobilenet_v2_035")
-    test = evaluation.wilson(round(1000 * probe["test_accuracy"]), 1000)
-    oxford = evaluation.wilson(round(478 * probe["accuracy oxford"]), 478)
+    recorded = results.names()
+    if "fine-tuning-photos" in recorded:
+        photos = results.load("fine-tuning-photos")
+        used = photos.conditions["images"]
+        strategies = photos.select(part="strategies")
+        written += table(
+            f"**Photos**: cat or dog, {used['train']} training and {used['test']:,} test photos at "
+            f"{photos.conditions['setting']['input_size']} pixels, MobileNetV2 0.35 pretrained on ImageNet. "
+            f"{photos.conditions['setting']['seeds']} seeds.",
+            [
+                line(name, strategies.select(strategy=name), used["test"])
+                for name in ("from scratch", "linear probe", "last block", "everything", "LP-FT")
+            ],
+        )
+    if "probe-photos" in recorded:
+        (probe,) = results.load("probe-photos").select(backbone="mobilenet_v2_035")
+        test = evaluation.wilson(round(1000 * probe["test_accuracy"]), 1000)
+        oxford = evaluation.wilson(round(478 * probe["accuracy oxford"]), 478)
+        written += [
+            f"With all 1,600 training photos at 224 pixels the linear probe reaches {test}, and {oxford} on 478 photos of the "
+            "Oxford-IIIT Pet collection, which it was not trained on.",
+            "",
+        ]
     written += [
-        f"With all 1,600 training photos at 224 pixels the linear probe reaches {test}, and {oxford} on 478 photos of the "
-        "Oxford-IIIT Pet collection, which it was not trained on.",
-        "",
         "The interval is that of one model with the mean accuracy on as many test images; the last column is the range over "
         "seeds. Whether one method beats another is decided by paired tests in the chapters. The drawings were tuned until "
         "effects known from photos appear: they show that the methods work as described, not how well they do elsewhere.",
