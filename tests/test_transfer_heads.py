@@ -143,7 +143,7 @@ def test_groups_by_stage():
     for stages in (["block2", "block1"], ["block1", "block1"], []):
         with pytest.raises(ValueError, match="shallow to deep"):
             layer_groups(model, stages)
-    with pytest.raises(ValueError, match="No layer 'blok1'.*block1"):
+    with pytest.raises(ValueError, match=r"No layer 'blok1'.*block1"):
         layer_groups(model, ["blok1"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ def read(path: Path) -> State:
             if meta.pop("format") != FORMAT:
                 raise KeyError("format")
             lists = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(
             f"{path} is not a checkpoint that fine_tune can read ({error}). Delete it to start "
             "over, or give another path."
