@@ -1,11 +1,13 @@
 """Make the virtual environment .venv with the exact versions of requirements.lock, and this package in it, editable.
 
-    python scripts/setup_env.py
+    python scripts/setup_env.py [--venv FOLDER]
 
 Needs nothing but Python's own library, and may be started with any Python 3: where that one is not 3.11, 3.12 or 3.13, it
-looks for one that is. A second call with nothing changed returns at once. Works on Linux, macOS and Windows.
+looks for one that is. A second call with nothing changed returns at once. Works on Linux, macOS and Windows. --venv makes
+a second environment beside the first, with the Python that runs this script: for checks under another version.
 """
 
+import argparse
 import glob
 import hashlib
 import os
@@ -19,11 +21,10 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOCK = os.path.join(ROOT, "requirements.lock")
 VENV = os.path.join(ROOT, ".venv")
-STAMP = os.path.join(VENV, "made-from.txt")
 SUITABLE = ((3, 13), (3, 12), (3, 11))
 
 
-def venv_python(venv=VENV):
+def venv_python(venv):
     folder, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return os.path.join(venv, folder, name)
 
@@ -79,10 +80,14 @@ def fingerprint():
     return digest.hexdigest()
 
 
-def up_to_date():
+def stamp(venv):
+    return os.path.join(venv, "made-from.txt")
+
+
+def up_to_date(venv):
     try:
-        with open(STAMP, encoding="utf-8") as file:
-            return file.read().strip() == fingerprint() and os.path.exists(venv_python())
+        with open(stamp(venv), encoding="utf-8") as file:
+            return file.read().strip() == fingerprint() and os.path.exists(venv_python(venv))
     except OSError:
         return False
 
@@ -102,20 +107,19 @@ def call(command, **keywords):
         raise SystemExit(f"failed ({done.returncode}): {' '.join(command)}")
 
 
-def make_venv(python):
-    if os.path.isdir(VENV):
-        shutil.rmtree(VENV)
-    done = subprocess.run([*python, "-m", "venv", VENV], capture_output=True, text=True)
+def make_venv(python, venv):
+    if os.path.isdir(venv):
+        shutil.rmtree(venv)
+    done = subprocess.run([*python, "-m", "venv", venv], capture_output=True, text=True)
     if done.returncode:
-        shutil.rmtree(VENV, ignore_errors=True)
+        shutil.rmtree(venv, ignore_errors=True)
         raise SystemExit(
             f"Could not make a virtual environment with {' '.join(python)}:\n{done.stdout}{done.stderr}\n"
             "On Debian and Ubuntu the package python3-venv is missing: sudo apt install python3-venv"
         )
 
 
-def install():
-    python = venv_python()
+def install(python):
     with tempfile.TemporaryDirectory() as folder:
         requirement = os.path.join(folder, "uv.txt")
         with open(requirement, "w", encoding="utf-8") as file:
@@ -136,17 +140,23 @@ def install():
 
 
 def main():
-    if up_to_date():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--venv", help="folder of a second environment, made with the Python that runs this script")
+    options = parser.parse_args()
+    venv = os.path.abspath(options.venv) if options.venv else VENV
+    if up_to_date(venv):
         return
     python = suitable_python()
+    if options.venv and python != [sys.executable]:
+        raise SystemExit("--venv takes the Python that runs this script, and that is not 3.11, 3.12 or 3.13")
     version = "{}.{}".format(*version_of(python))
     started = time.perf_counter()
-    print(f"Making .venv with Python {version} from requirements.lock ...", flush=True)
-    make_venv(python)
-    install()
-    with open(STAMP, "w", encoding="utf-8") as file:
+    print(f"Making {os.path.relpath(venv)} with Python {version} from requirements.lock ...", flush=True)
+    make_venv(python, venv)
+    install(venv_python(venv))
+    with open(stamp(venv), "w", encoding="utf-8") as file:
         file.write(fingerprint() + "\n")
-    print(f"Made .venv in {time.perf_counter() - started:.0f} s.", flush=True)
+    print(f"Made it in {time.perf_counter() - started:.0f} s.", flush=True)
 
 
 if __name__ == "__main__":

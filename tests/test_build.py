@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from html import unescape
+from pathlib import Path
 
 import book_notebooks
 import nbformat
@@ -139,16 +140,20 @@ def test_version_of_this_python_and_of_no_python():
 def test_environment_is_remade_when_the_lock_changes(tmp_path, monkeypatch):
     (tmp_path / "lock").write_text("numpy==2.1.0\n")
     (tmp_path / "pyproject.toml").write_text("")
-    (tmp_path / "python").write_text("")
     monkeypatch.setattr(setup_env, "ROOT", str(tmp_path))
     monkeypatch.setattr(setup_env, "LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr(setup_env, "STAMP", str(tmp_path / "stamp"))
-    monkeypatch.setattr(setup_env, "venv_python", lambda: str(tmp_path / "python"))
-    assert not setup_env.up_to_date()
-    (tmp_path / "stamp").write_text(setup_env.fingerprint() + "\n")
-    assert setup_env.up_to_date()
+    venv = tmp_path / "venv"
+    write_text(Path(setup_env.venv_python(str(venv))), "")
+    assert not setup_env.up_to_date(str(venv))
+    write_text(Path(setup_env.stamp(str(venv))), setup_env.fingerprint() + "\n")
+    assert setup_env.up_to_date(str(venv))
     (tmp_path / "lock").write_text("numpy==2.1.1\n")
-    assert not setup_env.up_to_date()
+    assert not setup_env.up_to_date(str(venv))
+
+
+def write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def test_one_package_of_the_lock_with_its_hashes():
