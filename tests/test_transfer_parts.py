@@ -79,7 +79,8 @@ def test_residual_blocks_are_cut_at_their_end_only():
     end = keras.layers.Add(name="end")([before, inside])
     model = keras.Model(x, keras.layers.GlobalAveragePooling2D(name="pool")(end))
     lower, upper = transfer.divide(model, "end")
-    assert upper.count_params() == 0 and lower.count_params() == model.count_params()
+    assert upper.count_params() == 0
+    assert lower.count_params() == model.count_params()
     with pytest.raises(ValueError, match="another path"):
         transfer.divide(model, "inside")
 

@@ -84,9 +84,7 @@ def compare_runs(
     over_runs = paired_t(a.mean(axis=1), b.mean(axis=1), names=names, confidence=confidence)
     over_images = paired_t(a.mean(axis=0), b.mean(axis=0), names=names, confidence=confidence)
     value = over_runs.difference.value
-    wider = max(
-        (over_runs.difference, over_images.difference), key=lambda estimate: estimate.high - estimate.low
-    )
+    wider = max((over_runs.difference, over_images.difference), key=lambda estimate: estimate.high - estimate.low)
     return replace(
         over_runs,
         difference=Estimate(value, wider.low, wider.high, a.shape[0], confidence, "points"),

@@ -27,6 +27,8 @@ from tlbook.plotting.curves import (
     roc,
     training_curves,
 )
+from tlbook.plotting.decision import accuracy_surface
+from tlbook.plotting.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
 from tlbook.plotting.images import error_gallery, image_grid
 from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, receptive_field_map, there_and_back
 from tlbook.plotting.style import PALETTE, style
@@ -36,6 +38,7 @@ __all__ = [
     "PALETTE",
     "Step",
     "accuracy_by_layer",
+    "accuracy_surface",
     "architecture",
     "confusion",
     "cost_accuracy",
@@ -53,12 +56,17 @@ __all__ = [
     "number_grid",
     "penalty_curve",
     "precision_recall",
+    "rate_sweep",
     "receptive_field_map",
     "reliability_diagram",
     "roc",
+    "schedule_curves",
     "shift_curves",
+    "statistics_moved",
     "strategy_comparison",
+    "strategy_costs",
     "style",
     "there_and_back",
     "training_curves",
+    "training_plan",
 ]
