@@ -64,6 +64,15 @@ def test_costs_stand_beside_accuracies():
     assert sorted(map(len, runs)) == [0, 3]
 
 
+def test_what_lies_below_the_axis_is_written_at_its_edge():
+    accuracy = {"scratch": [0.6, 0.7, 0.65], "everything": [0.9, 0.95, 0.97]}
+    figure = strategy_costs(accuracy, dict.fromkeys(accuracy, 1.0), dict.fromkeys(accuracy, 2), lowest=0.88)
+    left = figure.axes[0]
+    assert texts(left) == ["◀ 65"]
+    assert left.get_xlim()[0] == 0.88
+    assert all(min(line.get_xdata(), default=1) >= 0.88 for line in left.lines)
+
+
 def test_costs_refuse_strategies_that_do_not_match():
     with pytest.raises(ValueError, match=r"parameters are of other strategies.*probe"):
         strategy_costs({"probe": 0.9}, {"probe": 1.0}, {"other": 2})

@@ -89,6 +89,7 @@ def strategy_costs(
     parameters: Mapping[str, int],
     *,
     reference: str | None = None,
+    lowest: float | None = None,
 ) -> Figure:
     """Strategies in three columns: test accuracy, training time, trainable parameters.
 
@@ -99,11 +100,14 @@ def strategy_costs(
         accuracy a run, the large dot is the median, the bar runs from the
         smallest to the largest, and the runs are small dots.
     seconds : mapping of str to float
-        Of one training.
+        Processor time of one training, summed over cores.
     parameters : mapping of str to int
         That training may change.
     reference : str, optional
         Strategy whose accuracy is drawn as a vertical line.
+    lowest : float, optional
+        Accuracy at which the axis begins. Strategies further down are written
+        at its edge with their median, so that they do not squeeze the others.
 
     Returns
     -------
@@ -125,6 +129,12 @@ def strategy_costs(
         figure, axes = new_figure(7.5, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
         left, middle, right = axes[0]
         for row, (name, one) in enumerate(drawn.items()):
+            if lowest is not None and one.centre < lowest:
+                left.annotate(
+                    f"◀ {100 * one.centre:.0f}", (0, row), xycoords=("axes fraction", "data"), xytext=(3, 0),
+                    textcoords="offset points", va="center", fontsize=10, color=PALETTE["blue"],
+                )  # fmt: skip
+                continue
             colour = PALETTE["vermilion"] if name == reference else PALETTE["blue"]
             marker = "D" if name == reference else "o"
             error = None if np.isnan(one.low) else [[one.centre - one.low], [one.high - one.centre]]
@@ -133,10 +143,12 @@ def strategy_costs(
         if reference is not None:
             left.axvline(drawn[reference].centre, color=PALETTE["vermilion"], linestyle="--", linewidth=1, zorder=1)
         percent_axis(left, "x")
+        if lowest is not None:
+            left.set_xlim(left=lowest)
         left.xaxis.set_major_locator(MaxNLocator(5))
         left.set_xlabel("test accuracy (%)")
         for place, values, words in (
-            (middle, [float(seconds[name]) for name in drawn], "training (s)"),
+            (middle, [float(seconds[name]) for name in drawn], "CPU time (s)"),
             (right, [float(parameters[name]) for name in drawn], "trained parameters"),
         ):
             place.barh(rows, values, height=0.55, color=PALETTE["sky"])
