@@ -19,11 +19,11 @@ the backbone's kernels moved. The sketches' rows from scratch are those of calib
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -37,12 +37,12 @@ SHIFTS = (sketches.rotated(0.3), sketches.dark(0.6), sketches.noisy(0.4))
 SETTINGS = {
     "sketches": {
         "input_size": 96, "train": None, "validation": None, "shifted": 400, "seeds": 5,
-        "rate": 5e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 2e-3, 1e-2],
+        "rate": 5e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 1e-2], "recipes": True,
     },
     "photos": {
         "input_size": 128, "train": 400, "validation": 200, "shifted": None, "seeds": 3,
-        "rate": 1e-4, "epochs": 5, "few_epochs": 6, "sweep": [1e-5, 1e-4, 1e-3, 1e-2],
-        "scratch_size": 64, "scratch_epochs": 30,
+        "rate": 1e-4, "epochs": 5, "few_epochs": 5, "sweep": [1e-5, 1e-4, 1e-2], "recipes": False,
+        "scratch_size": 64, "scratch_epochs": 25,
     },
 }  # fmt: skip
 COMMON = {"optimizer": "adam", "schedule": "cosine", "warmup_epochs": 1, "batch_size": 32, "restore_best": True}
@@ -69,6 +69,12 @@ class Material:
     test: datasets.Split
     shifted: dict[str, tuple[np.ndarray, np.ndarray]]
     setting: dict
+
+
+@functools.cache
+def pixels(split: datasets.Split, size: int) -> np.ndarray:
+    """The images of a split, decoded once for each size."""
+    return split.images(size)
 
 
 def material(dataset: str) -> Material:
@@ -110,8 +116,8 @@ def fit_probe(m: Material, train: datasets.Split) -> tuple[transfer.Probe, float
     began = time.process_time()
     size = m.backbone.input_size
     probe = transfer.linear_probe(
-        features.extract(m.backbone, train.images(size), cache=False), train.labels,
-        features.extract(m.backbone, m.validation.images(size), cache=False), m.validation.labels,
+        features.extract(m.backbone, pixels(train, size), cache=False), train.labels,
+        features.extract(m.backbone, pixels(m.validation, size), cache=False), m.validation.labels,
     )  # fmt: skip
     return probe, time.process_time() - began
 
@@ -120,7 +126,8 @@ def tuned(m: Material, train: datasets.Split, model: keras.Model, seed: int, bef
     """Train by the common recipe with changes, after something that took `before` seconds."""
     began = time.process_time()
     recipe = COMMON | {"epochs": m.setting["epochs"], "augmentation": gentle(seed)} | recipe
-    history = transfer.fine_tune(model, train, m.validation, seed=seed, progress=False, **recipe)
+    data = [(pixels(split, model.input_shape[1]), split.labels) for split in (train, m.validation)]
+    history = transfer.fine_tune(model, *data, seed=seed, progress=False, **recipe)
     seconds = before + time.process_time() - began
     return Fitted(model, seconds, max(history.trainable_parameters), history)
 
@@ -221,7 +228,7 @@ def right(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndar
 
 
 def measure(m: Material, fitted: Fitted, with_shifts: bool) -> dict:
-    correct = right(fitted.model, m.test.images(fitted.model.input_shape[1]), m.test.labels)
+    correct = right(fitted.model, pixels(m.test, fitted.model.input_shape[1]), m.test.labels)
     row = {
         "test_accuracy": float(correct.mean()),
         "cpu_seconds": round(fitted.seconds, 1),
@@ -342,12 +349,12 @@ def main() -> None:
         for seed in seeds:
             run(rec, m, linear_probe, "rates", "linear probe", 0.0, seed)
             for each in m.setting["sweep"]:
-                run(rec, m, partial(lp_ft, **plain), "rates", "LP-FT", each, seed)
-                run(rec, m, partial(everything, **plain), "rates", "everything", each, seed)
-        for seed in seeds:
+                run(rec, m, functools.partial(lp_ft, **plain), "rates", "LP-FT", each, seed)
+                run(rec, m, functools.partial(everything, **plain), "rates", "everything", each, seed)
+        for seed in seeds if m.setting["recipes"] else ():
             for recipe, changes in RECIPES.items():
                 each = rate * (SGD_FACTOR if changes.get("optimizer") == "sgd" else 1)
-                run(rec, m, partial(lp_ft, **plain, **changes), "recipes", recipe, each, seed)
+                run(rec, m, functools.partial(lp_ft, **plain, **changes), "recipes", recipe, each, seed)
         if not photos:
             copy_scratch(rec, m)
     print(f"{len(rec)} rows in {rec.path.name}")
