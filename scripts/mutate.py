@@ -43,6 +43,7 @@ TESTS = {
     "power": ("paired",),
     "calibration": ("calibration",),
     "curves": ("curves",),
+    "runs": ("runs",),
 }
 CPU_SECONDS = 240  # a mutant that runs longer has broken a loop's end, and counts as noticed
 

@@ -191,11 +191,13 @@ def test_what_is_no_distribution_is_refused(function):
     ]:
         with pytest.raises(ValueError, match=message):
             function([0], bad)
-    with pytest.raises(ValueError, match="label 2 has no column"):
-        function([2], [[0.5, 0.5]])
-    function([0], [[0.50004, 0.5]])
-    with pytest.raises(ValueError, match="sum to 1"):
-        function([0], [[0.5002, 0.5]])
+    for labels in ([2, 0], [0, 2]):
+        with pytest.raises(ValueError, match="label 2 has no column: probabilities are for 2 classes"):
+            function(labels, [[0.5, 0.5], [0.5, 0.5]])
+    function([0], [[0.500095, 0.5]])
+    for sums in ([0.500105, 0.5], [0.4998, 0.5]):
+        with pytest.raises(ValueError, match="sum to 1"):
+            function([0], [sums])
 
 
 # temperature
@@ -265,5 +267,6 @@ def test_temperature_refuses():
     assert ev.fit_temperature([0, 0, 1, 1], [[1.0, 1.0], [3.0, 1.0], [0.0, 1.0], [1.0, 0.0]]) > 0
     with pytest.raises(ValueError, match="3 labels, but 2 rows"):
         ev.fit_temperature([0, 1, 1], [[1.0, 0.0], [0.0, 1.0]])
-    with pytest.raises(ValueError, match="label 2 has no column"):
-        ev.fit_temperature([0, 2], [[1.0, 0.0], [0.0, 1.0]])
+    for labels in ([0, 2], [2, 0]):
+        with pytest.raises(ValueError, match="label 2 has no column: logits are for 2 classes"):
+            ev.fit_temperature(labels, [[1.0, 0.0], [0.0, 1.0]])

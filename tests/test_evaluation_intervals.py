@@ -1,6 +1,7 @@
 """Intervals against statsmodels, SciPy and published examples."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -46,7 +47,9 @@ def test_wilson_at_the_ends():
     nothing = ev.wilson(0, 0)
     assert math.isnan(nothing.value)
     assert (nothing.low, nothing.high, nothing.n) == (0, 1, 0)
-    low, high = ev.wilson_bounds(np.array([0, 3, 0]), np.array([5, 3, 0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        low, high = ev.wilson_bounds(np.array([0, 3, 0]), np.array([5, 3, 0]))
     assert low.shape == (3,)
     assert low[0] == 0
     assert high[1] == 1
@@ -58,6 +61,8 @@ def test_wilson_at_the_ends():
 def test_wilson_refuses_what_is_no_count(k, n):
     with pytest.raises(ValueError, match="whole numbers"):
         ev.wilson_bounds(k, n)
+    with pytest.raises(ValueError, match="whole numbers"):  # one bad count among good ones is enough
+        ev.wilson_bounds([1, k, 2], [2, n, 2])
 
 
 # Estimate
@@ -128,10 +133,13 @@ def test_bootstrap_keeps_the_arrays_together():
     assert found.low < found.value < found.high
 
 
-def test_bootstrap_without_variation_has_no_width():
+def test_bootstrap_defaults_and_degenerate_input():
     for method in ("percentile", "BCa", "basic"):
         found = ev.bootstrap(np.mean, np.zeros(5), method=method, n_resamples=20)
         assert (found.value, found.low, found.high) == (0, 0, 0)
+    x = np.arange(9.0)
+    assert ev.bootstrap(np.mean, x) == ev.bootstrap(np.mean, x, n_resamples=2000)
+    assert ev.bootstrap(np.mean, x) != ev.bootstrap(np.mean, x, n_resamples=4000)
     two = ev.bootstrap(np.mean, [0.0, 1.0], n_resamples=500)
     assert (two.low, two.high) == (0, 1)
 

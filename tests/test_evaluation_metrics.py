@@ -183,6 +183,20 @@ def test_macro_interval_agrees_with_resampling_images(name):
     assert found.low < narrow.low < narrow.high < found.high
 
 
+def test_macro_interval_is_the_quantiles_of_two_thousand_draws():
+    labels, guess = [0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 1, 1, 0, 2, 2, 0, 2]
+    found = ev.recall(labels, guess, average="macro", seed=3, confidence=0.9)
+    cells = sk.confusion_matrix(labels, guess)
+    kinds = np.flatnonzero(cells)
+    draws = np.zeros((2000, 9))
+    draws[:, kinds] = np.random.default_rng(3).multinomial(9, cells.ravel()[kinds] / 9, size=2000)
+    draws = draws.reshape(-1, 3, 3)
+    with np.errstate(invalid="ignore"):
+        recalls = np.diagonal(draws, axis1=1, axis2=2) / draws.sum(axis=2)
+    expected = np.quantile(np.nanmean(recalls, axis=1), [0.05, 0.95])
+    np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-12)
+
+
 def test_macro_of_very_many_classes_stays_small():
     labels = np.arange(800)
     guess = np.where(labels % 4 == 0, 0, labels)
@@ -237,14 +251,18 @@ def test_groups_by_name_and_empty_ones():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.eye(3), "one-hot"), (np.zeros((3, 1), int), "shape"), ([], "empty"), ([0.0, 1.0], "whole numbers"),
-        (["cat", "dog"], "whole numbers"), ([0, -1], "start at 0"), (3, "shape"),
+        (np.eye(3), r"has shape \(3, 3\); take argmax"), (np.eye(2), "argmax.* one-hot"),
+        (np.zeros((3, 1), int), r"must have shape \(n,\), but has shape \(3, 1\)"),
+        (np.zeros((1, 3)), r"has shape \(1, 3\); take argmax"), ([], "is empty"), ([0.0, 1.0], "whole numbers"),
+        (np.zeros((2, 2, 2), int), r"must have shape \(n,\), but has shape \(2, 2, 2\)"),
+        (["cat", "dog"], "whole numbers"), ([0, -1], "holds -1; class numbers start at 0"),
+        (3, r"must have shape \(n,\), but has shape \(\)"),
     ],
 )
 def test_bad_labels_are_refused(labels, message):
-    with pytest.raises(ValueError, match=f"labels.*{message}|{message}"):
+    with pytest.raises(ValueError, match=f"^labels.*{message}"):
         ev.accuracy(labels, [0, 1])
-    with pytest.raises(ValueError, match="predictions"):
+    with pytest.raises(ValueError, match=f"^predictions.*{message}"):
         ev.accuracy([0, 1], labels)
 
 

@@ -108,6 +108,8 @@ def test_text_at_one_in_a_thousand():
 
     assert "p = 0.001:" in str(replace(test, p_value=0.001))
     assert "p < 0.001:" in str(replace(test, p_value=0.000999))
+    assert ev.PairedTest(test.names, test.difference, 0.049, "x", 1).winner == "A"
+    assert ev.PairedTest(test.names, test.difference, 0.051, "x", 1).winner is None
 
 
 def test_names_must_differ():

@@ -212,7 +212,7 @@ def bootstrap(
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = interval(method)
-        if math.isnan(low) or math.isnan(high):
+        if math.isnan(low):  # then both ends are
             low, high = interval("percentile")
     return Estimate(value, low, high, n, confidence, unit)
 
@@ -241,7 +241,7 @@ class SeedSpread:
     median: float
     max: float
     n: int
-    confidence: float = 0.95
+    confidence: float
 
     def __str__(self) -> str:
         return (
