@@ -39,7 +39,7 @@ from tlbook.sketches import (
 )
 
 SEED = 20261123
-PER_CLASS = {"train": 200, "validation": 100, "test": 500}
+PER_CLASS = {"train": 120, "validation": 100, "test": 500}
 QUALITY = 85
 DATA = Path(__file__).resolve().parents[1] / "tlbook" / "data"
 # Mean absolute difference of an image's decoded pixels, in grey levels out of 255: another
