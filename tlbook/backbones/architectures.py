@@ -21,9 +21,7 @@ SKETCHNET_STAGES = tuple(f"stage{k + 1}" for k in range(len(SKETCHNET_WIDTHS)))
 
 def _conv(x, filters: int, name: str, strides: int = 1):
     """3x3 convolution without bias (BatchNorm has one), BatchNorm, ReLU."""
-    x = layers.Conv2D(
-        filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
