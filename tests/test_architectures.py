@@ -104,8 +104,8 @@ def test_card_says_what_it_was_trained_on(card):
 
 def test_features_tell_the_source_species_apart_and_random_weights_do_much_less():
     species = sketches.SOURCE_SPECIES
-    train = sketches.make_set(species, 20, seed=901)
-    test = sketches.make_set(species, 10, seed=902)
+    train = sketches.make_set(species, 12, seed=901)
+    test = sketches.make_set(species, 6, seed=902)
 
     def score(model):
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
