@@ -110,20 +110,23 @@ NAMES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1
 def test_rates_agree_with_scikit_learn(name, data, undefined):
     labels, guess = data
     ours, theirs = getattr(ev, name), NAMES[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for positive in (0, 1):
-            found = ours(labels, guess, positive=positive, undefined=undefined)
-            expected = theirs(labels == positive, guess == positive, zero_division=undefined)
-            np.testing.assert_allclose(found.value, expected, atol=1e-12)
-            if not math.isnan(found.value) and found.n:
-                assert 0 <= found.low <= found.value + 1e-12
-                assert found.value <= found.high + 1e-12 <= 1 + 2e-12
-        for average in ("macro", "micro"):
-            found = ours(labels, guess, average=average, undefined=undefined)
-            expected = theirs(labels, guess, average=average, zero_division=undefined)
-            np.testing.assert_allclose(found.value, expected, atol=1e-12)
-            assert found.n == labels.size
+
+    def both(truth, called, ours_on, theirs_on):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = ours(labels, guess, undefined=undefined, **ours_on)
+            warnings.simplefilter("ignore")
+            expected = theirs(truth, called, zero_division=undefined, **theirs_on)
+        np.testing.assert_allclose(found.value, expected, atol=1e-12)
+        return found
+
+    for positive in (0, 1):
+        found = both(labels == positive, guess == positive, {"positive": positive}, {})
+        if not math.isnan(found.value) and found.n:
+            assert 0 <= found.low <= found.value + 1e-12
+            assert found.value <= found.high + 1e-12 <= 1 + 2e-12
+    for average in ("macro", "micro"):
+        assert both(labels, guess, {"average": average}, {"average": average}).n == labels.size
 
 
 def test_rates_by_hand():

@@ -95,50 +95,43 @@ def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None
     return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 
-def _rates(matrix: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator of a rate for each class.
-
-    ``matrix`` has shape (…, N, N). F1 = 2 TP / (2 TP + FP + FN).
-    """
-    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
-    predicted, actual = matrix.sum(axis=-2), matrix.sum(axis=-1)
-    if kind == "precision":
-        return hits, predicted
-    if kind == "recall":
-        return hits, actual
-    return 2 * hits, predicted + actual
-
-
-def _macro(matrix: np.ndarray, kind: str, undefined: float) -> np.ndarray:
-    """Mean over classes, shape (…); undefined classes are left out if NaN."""
-    over, under = _rates(matrix, kind)
+def _macro(
+    kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, undefined: float
+) -> np.ndarray:
+    """Mean of a rate over classes (the last axis); undefined ones are left out if NaN."""
+    over, under = {
+        "precision": (hits, predicted),
+        "recall": (hits, actual),
+        "f1": (2 * hits, predicted + actual),  # 2 TP / (2 TP + FP + FN)
+    }[kind]
     values = np.where(under > 0, over / np.maximum(under, 1), undefined)
-    counted = ~np.isnan(values)
-    total = np.where(counted, values, 0.0).sum(axis=-1)
-    return np.where(counted.any(axis=-1), total / np.maximum(counted.sum(axis=-1), 1), math.nan)
+    # never of nothing: the class of any image has a recall, that of any prediction a precision
+    return np.nanmean(values, axis=-1)
 
 
-def _macro_interval(
-    matrix: np.ndarray, kind: str, undefined: float, confidence: float, seed: int
-) -> tuple[float, float]:
-    """Percentile bootstrap of a macro average.
+def _macro_estimate(
+    kind: str, truth: np.ndarray, guess: np.ndarray, undefined: float, confidence: float, seed: int
+) -> Estimate:
+    """A macro average with its percentile bootstrap.
 
     Drawing n images with replacement draws the cells of the confusion matrix
-    from a multinomial distribution, so the images themselves are not needed.
+    from a multinomial distribution, so that the images themselves are not
+    needed, and only its filled cells, of which there are at most n.
     """
-    n, size = int(matrix.sum()), len(matrix)
-    rng = np.random.default_rng(seed)
-    cells = matrix.ravel()
-    filled = np.flatnonzero(cells)
-    values = []
-    step = max(1, 2_000_000 // (size * size))  # bounds memory for many classes
-    for start in range(0, _RESAMPLES, step):
-        draws = np.zeros((min(step, _RESAMPLES - start), size * size))
-        draws[:, filled] = rng.multinomial(n, cells[filled] / n, size=len(draws))
-        values.append(_macro(draws.reshape(-1, size, size), kind, undefined))
+    n = truth.size
+    names = np.union1d(truth, guess)
+    cells, counts = np.unique(np.stack([truth, guess]), axis=1, return_counts=True)
+    # which class each cell counts for: floats, since NumPy multiplies whole numbers slowly
+    actual, predicted = ((side[:, None] == names).astype(float) for side in cells)
+    hits = actual * predicted
+
+    def averages(drawn: np.ndarray) -> np.ndarray:
+        return _macro(kind, drawn @ hits, drawn @ predicted, drawn @ actual, undefined)
+
+    draws = np.random.default_rng(seed).multinomial(n, counts / n, size=_RESAMPLES)
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.concatenate(values), [tail, 1 - tail])
-    return float(low), float(high)
+    low, high = np.quantile(averages(draws.astype(float)), [tail, 1 - tail])
+    return Estimate(float(averages(counts)), float(low), float(high), n, confidence)
 
 
 def _rate(
@@ -151,11 +144,7 @@ def _rate(
         # pooled over classes, every wrong image is one FP and one FN: the accuracy
         return accuracy(truth, guess, confidence)
     if average == "macro":
-        present = np.union1d(truth, guess)
-        matrix = confusion_matrix(truth, guess)[np.ix_(present, present)]
-        value = float(_macro(matrix, kind, undefined))
-        low, high = _macro_interval(matrix, kind, undefined, confidence, seed)
-        return Estimate(value, low, high, truth.size, confidence)
+        return _macro_estimate(kind, truth, guess, undefined, confidence, seed)
     if average != "binary":
         raise ValueError(f"average must be 'binary', 'macro' or 'micro', but is {average!r}")
     wanted, found = truth == positive, guess == positive
