@@ -17,6 +17,7 @@ import time
 
 from book_notebooks import ROOT
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -62,7 +63,7 @@ def main() -> None:
         status, summary, seconds = compare(python, extra)
         worst = max(worst, status)
         print(f"{name}: {'FAILED' if status else 'same'} ({seconds:.0f} s)", flush=True)
-        table.add_row(name, "FAILED" if status else "same", f"{seconds:.0f}", summary)
+        table.add_row(name, "FAILED" if status else "same", f"{seconds:.0f}", escape(summary))
     Console(width=140).print(table)
     sys.exit(bool(worst))
 
