@@ -67,19 +67,50 @@ EQUIVALENT: dict[str, str] = {
 }
 
 OPERATORS = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.FloorDiv: ast.Div,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
 }
 COMPARISONS = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
 OPPOSITES = {
-    "max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "argmax": "argmin", "argmin": "argmax",
-    "any": "all", "all": "any", "ceil": "floor", "cdf": "sf", "ppf": "isf", "sum": "mean", "mean": "sum", "median": "mean",
-    "sqrt": "abs", "std": "var", "nanmean": "mean", "abs": "float", "ptp": "max", "unique": "sort",
-    "combinations": "permutations", "cumsum": "sort",
+    "max": "min",
+    "min": "max",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "any": "all",
+    "all": "any",
+    "ceil": "floor",
+    "cdf": "sf",
+    "ppf": "isf",
+    "sum": "mean",
+    "mean": "sum",
+    "median": "mean",
+    "sqrt": "abs",
+    "std": "var",
+    "nanmean": "mean",
+    "abs": "float",
+    "ptp": "max",
+    "unique": "sort",
+    "combinations": "permutations",
+    "cumsum": "sort",
 }
 
 
@@ -135,7 +166,9 @@ def places(node: ast.AST, scope: str = "") -> Iterator[tuple[ast.AST, str, ast.A
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             # what a message says is not a formula
-            if not isinstance(child, ast.AST) or isinstance(child, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)):
+            if not isinstance(child, ast.AST) or isinstance(
+                child, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)
+            ):
                 continue
             inner = scope
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
@@ -280,9 +313,24 @@ def run(chosen: list[Mutant], jobs: int) -> list[Mutant]:
     status = pytest.main(
         [
             *(str(ROOT / "tests" / f"test_evaluation_{name}.py") for name in wanted),
-            "-qq", "--tb=short", "--no-header", "--no-summary", "--noconftest", "-o", "addopts=", "--capture=no",
-            "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist", "-p", "no:cov",
-            "-k", "not imports_no_deep_learning",
+            "-qq",
+            "--tb=short",
+            "--no-header",
+            "--no-summary",
+            "--noconftest",
+            "-o",
+            "addopts=",
+            "--capture=no",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:nbval",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:cov",
+            "-k",
+            "not imports_no_deep_learning",
         ],
         plugins=[loop],
     )

@@ -118,9 +118,7 @@ def test_configuration_round_trip():
     assert RandomGamma(2.0).factor == (0.5, 2.0)
 
 
-@pytest.mark.parametrize(
-    "bad", [0.5, -1, 0, float("nan"), (0, 1), (2, 1), (1, 2, 3), (1, float("inf"))]
-)
+@pytest.mark.parametrize("bad", [0.5, -1, 0, float("nan"), (0, 1), (2, 1), (1, 2, 3), (1, float("inf"))])
 def test_bad_factors_are_refused(bad):
     with pytest.raises(ValueError, match=r"factor|gammas"):
         RandomGamma(bad)
@@ -139,8 +137,13 @@ def test_bad_shape_is_refused():
 
 def test_in_a_model_trained_saved_and_loaded(images, tmp_path):
     model = keras.Sequential(
-        [keras.Input((8, 8, 3)), RandomGamma(2.0, seed=0), keras.layers.Rescaling(1 / 255),
-         keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+        [
+            keras.Input((8, 8, 3)),
+            RandomGamma(2.0, seed=0),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2),
+        ]
     )
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     history = model.fit(images, np.arange(6) % 2, epochs=2, batch_size=3, verbose=0)
@@ -200,7 +203,9 @@ def test_the_same_on_jax():
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, timeout=600,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-2000:]
     assert " passed" in run.stdout

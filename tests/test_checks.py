@@ -33,7 +33,9 @@ def test_how_the_range_is_written(capsys, low, high, text):
 
 
 @given(
-    st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(allow_nan=False, allow_infinity=True),
+    st.floats(-1e6, 1e6),
+    st.floats(-1e6, 1e6),
+    st.floats(allow_nan=False, allow_infinity=True),
 )
 def test_within_accepts_exactly_the_closed_range(a, b, value):
     low, high = min(a, b), max(a, b)

@@ -234,5 +234,5 @@ def test_report():
 def test_import_is_light():
     heavy = ("tensorflow", "keras", "pooch", "sklearn", "matplotlib")
     code = f"import sys, tlbook.datasets; print([name for name in {heavy} if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=3600, check=True)
     assert result.stdout.strip() == "[]"

@@ -174,7 +174,9 @@ def test_brier_score_by_hand():
 
 
 def test_likelihood_by_hand():
-    assert ev.negative_log_likelihood([0, 1], [[0.5, 0.5], [0.75, 0.25]]) == pytest.approx((math.log(2) + math.log(4)) / 2)
+    assert ev.negative_log_likelihood([0, 1], [[0.5, 0.5], [0.75, 0.25]]) == pytest.approx(
+        (math.log(2) + math.log(4)) / 2
+    )
     certain = ev.negative_log_likelihood([1], two([1.0]))
     assert certain == 0
     assert math.copysign(1, certain) == 1
@@ -186,8 +188,12 @@ def test_likelihood_by_hand():
 @pytest.mark.parametrize("function", [ev.reliability, ev.brier_score, ev.negative_log_likelihood])
 def test_what_is_no_distribution_is_refused(function):
     for bad, message in [
-        ([[2.0, -1.0]], "not logits"), ([[0.5, 0.4]], "sum to 1"), ([[np.nan, 1.0]], "sum to 1"),
-        ([0.5], "shape"), ([[1.0]], "N ≥ 2"), ([[0.5, 0.5]] * 2, "1 labels, but 2 rows"),
+        ([[2.0, -1.0]], "not logits"),
+        ([[0.5, 0.4]], "sum to 1"),
+        ([[np.nan, 1.0]], "sum to 1"),
+        ([0.5], "shape"),
+        ([[1.0]], "N ≥ 2"),
+        ([[0.5, 0.5]] * 2, "1 labels, but 2 rows"),
     ]:
         with pytest.raises(ValueError, match=message):
             function([0], bad)
@@ -213,8 +219,9 @@ def test_temperature_minimises_the_loss(scale, classes):
     labels, z = drawn(600, classes, seed=classes)
     z = z * scale
     found = ev.fit_temperature(labels, z)
-    best = optimize.minimize_scalar(loss, bounds=(0.05, 20), args=(labels, z), method="bounded",
-                                    options={"xatol": 1e-7}).x
+    best = optimize.minimize_scalar(
+        loss, bounds=(0.05, 20), args=(labels, z), method="bounded", options={"xatol": 1e-7}
+    ).x
     assert found == pytest.approx(best, rel=1e-4)
     # labels were drawn at temperature 1, then logits multiplied by scale
     assert found == pytest.approx(scale, rel=0.25)

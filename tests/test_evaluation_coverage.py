@@ -46,7 +46,8 @@ def test_macro_interval_covers():
     labels = rng.integers(0, 3, (400, N))
     guess = np.where(rng.random(labels.shape) < 0.8, labels, (labels + 1) % 3)
     covered = [
-        ev.recall(y, p, average="macro", seed=i).contains(0.8) for i, (y, p) in enumerate(zip(labels, guess, strict=True))
+        ev.recall(y, p, average="macro", seed=i).contains(0.8)
+        for i, (y, p) in enumerate(zip(labels, guess, strict=True))
     ]
     # 400 experiments: the standard error is 0.011
     assert 0.91 <= np.mean(covered) <= 0.98

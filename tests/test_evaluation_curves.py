@@ -27,7 +27,8 @@ def test_roc_agrees_with_scikit_learn_and_with_counting_pairs(data):
     found = ev.roc_curve(labels, scores)
     for got, want in zip(
         (found.false_positive_rate, found.true_positive_rate, found.thresholds),
-        sk.roc_curve(labels, scores, drop_intermediate=False), strict=True,
+        sk.roc_curve(labels, scores, drop_intermediate=False),
+        strict=True,
     ):
         np.testing.assert_array_equal(got, want)
     up, down = scores[labels == 1][:, None], scores[labels == 0][None]
@@ -62,8 +63,11 @@ def test_curves_of_one_class():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (np.zeros((2, 2)), r"probabilities\(logits\)\[:, 1\]"), ([0.1], "2 labels, but 1 scores"),
-        ([0.1, np.nan], "finite"), ([np.inf, 0], "finite"), (["a", "b"], "real numbers"),
+        (np.zeros((2, 2)), r"probabilities\(logits\)\[:, 1\]"),
+        ([0.1], "2 labels, but 1 scores"),
+        ([0.1, np.nan], "finite"),
+        ([np.inf, 0], "finite"),
+        (["a", "b"], "real numbers"),
     ],
 )
 @pytest.mark.parametrize("function", [ev.roc_curve, ev.precision_recall_curve, ev.best_threshold])
@@ -148,7 +152,9 @@ def test_bayes_threshold():
     assert best.threshold == pytest.approx(ev.bayes_threshold(false_negative=4), abs=0.02)
 
 
-@pytest.mark.parametrize("costs", [(-1, 1), (1, -1), (0, 0), (math.nan, 1), (1, math.nan), (math.inf, 1), (1, math.inf)])
+@pytest.mark.parametrize(
+    "costs", [(-1, 1), (1, -1), (0, 0), (math.nan, 1), (1, math.nan), (math.inf, 1), (1, math.inf)]
+)
 def test_bad_costs_are_refused(costs):
     kwargs = dict(zip(("false_positive", "false_negative"), costs, strict=True))
     for call in (

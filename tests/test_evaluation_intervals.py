@@ -33,8 +33,12 @@ def test_wilson_agrees_with_statsmodels_and_scipy(n, data, confidence):
 
 def test_wilson_of_a_published_example():
     # Newcombe 1998, Stat. Med. 17:857, table I, method 3: 81/263, 15/148, 0/20, 1/29
-    for k, n, low, high in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611),
-                            (1, 29, 0.0061, 0.1718)]:
+    for k, n, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
         found = ev.wilson(k, n)
         assert (round(found.low, 4), round(found.high, 4)) == (low, high)
 

@@ -58,9 +58,13 @@ def test_predictions_take_the_first_of_a_tie():
 @pytest.mark.parametrize(
     ("logits", "message"),
     [
-        (np.zeros(3), "N ≥ 2"), (np.zeros((3, 1)), r"stack \[0, z\]"), (np.zeros((2, 2, 2)), "shape"),
-        (np.zeros((0, 2)), "empty"), ([[0, np.nan], [0, 1]], "1 of 2 images.*image 0"),
-        ([[0, 1], [np.inf, 1]], "1 of 2 images.*image 1"), ([["a", "b"]], "real numbers"),
+        (np.zeros(3), "N ≥ 2"),
+        (np.zeros((3, 1)), r"stack \[0, z\]"),
+        (np.zeros((2, 2, 2)), "shape"),
+        (np.zeros((0, 2)), "empty"),
+        ([[0, np.nan], [0, 1]], "1 of 2 images.*image 0"),
+        ([[0, 1], [np.inf, 1]], "1 of 2 images.*image 1"),
+        ([["a", "b"]], "real numbers"),
         ([[1j, 0]], "real numbers"),
     ],
 )
@@ -254,11 +258,15 @@ def test_groups_by_name_and_empty_ones():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.eye(3), r"has shape \(3, 3\); take argmax"), (np.eye(2), "argmax.* one-hot"),
+        (np.eye(3), r"has shape \(3, 3\); take argmax"),
+        (np.eye(2), "argmax.* one-hot"),
         (np.zeros((3, 1), int), r"must have shape \(n,\), but has shape \(3, 1\)"),
-        (np.zeros((1, 3)), r"has shape \(1, 3\); take argmax"), ([], "is empty"), ([0.0, 1.0], "whole numbers"),
+        (np.zeros((1, 3)), r"has shape \(1, 3\); take argmax"),
+        ([], "is empty"),
+        ([0.0, 1.0], "whole numbers"),
         (np.zeros((2, 2, 2), int), r"must have shape \(n,\), but has shape \(2, 2, 2\)"),
-        (["cat", "dog"], "whole numbers"), ([0, -1], "holds -1; class numbers start at 0"),
+        (["cat", "dog"], "whole numbers"),
+        ([0, -1], "holds -1; class numbers start at 0"),
         (3, r"must have shape \(n,\), but has shape \(\)"),
     ],
 )

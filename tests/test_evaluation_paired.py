@@ -135,7 +135,9 @@ def test_paired_bootstrap_is_the_quantiles_of_resampled_differences():
     rng = np.random.default_rng(11)
     draws = rng.choice(gaps, (20_000, gaps.size)).mean(axis=1)
     np.testing.assert_allclose(
-        [found.difference.low, found.difference.high], np.quantile(draws, [0.025, 0.975]), atol=0.0051  # one image of 200
+        [found.difference.low, found.difference.high],
+        np.quantile(draws, [0.025, 0.975]),
+        atol=0.0051,  # one image of 200
     )
     assert found.p_value == pytest.approx(2 * (draws <= 1e-12).mean(), abs=0.004)
     assert found.difference.value == pytest.approx(15 / 200)

@@ -92,7 +92,7 @@ def test_stages_are_pooled_activations(name, images):
     result = extract(backbone, images[:4], layer=backbone.stages)
     assert list(result) == list(backbone.stages)
     for stage in (backbone.stages[0], backbone.stages[2]):
-        cut = keras.Model(backbone.model.inputs, backbone.model.get_layer(stage).output)
+        cut = keras.Model(backbone.model.inputs[0], backbone.model.get_layer(stage).output)
         expected = cut.predict_on_batch(images[:4]).mean(axis=(1, 2))
         np.testing.assert_allclose(result[stage], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(result[backbone.stages[-1]], extract(backbone, images[:4]), rtol=1e-4, atol=1e-5)
@@ -375,6 +375,10 @@ def test_real_features_tell_cats_from_dogs(tmp_path):
     assert probe.score(features.extract(net, validation, cache_dir=tmp_path), validation.labels) >= 0.92
 
 
-def test_nothing_is_printed(backbone, images, capfd):
-    features.extract(backbone, images, cache=False)
+def test_nothing_is_printed_or_warned(images, capfd, recwarn):
+    fresh = backbones.load("sketchnet", weights=None, input_size=SIZE)
+    features.extract(fresh, images, cache=False)
+    features.extract(fresh, images, cache=False, layer=fresh.stages[:2])
+    features.extract(fresh, images, cache=False, layer=fresh.stages[0])
     assert capfd.readouterr() == ("", "")
+    assert [str(warning.message) for warning in recwarn if warning.category is UserWarning] == []

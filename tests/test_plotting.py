@@ -107,10 +107,10 @@ def test_every_figure(name):
 def test_everything_public_is_tested_here_or_beside():
     ours = set(FIGURES)
     here = {
-        name for name in plotting.__all__
-        if getattr(getattr(plotting, name), "__module__", "") in {
-            f"tlbook.plotting.{part}" for part in ("images", "comparisons", "curves")
-        }
+        name
+        for name in plotting.__all__
+        if getattr(getattr(plotting, name), "__module__", "")
+        in {f"tlbook.plotting.{part}" for part in ("images", "comparisons", "curves")}
     }
     assert here == ours
 
@@ -170,7 +170,9 @@ def test_summaries():
             look.summary(bad, "x")
 
 
-@pytest.mark.parametrize("function", [plotting.learning_curve, plotting.accuracy_by_layer, plotting.strategy_comparison])
+@pytest.mark.parametrize(
+    "function", [plotting.learning_curve, plotting.accuracy_by_layer, plotting.strategy_comparison]
+)
 def test_nothing_to_draw_is_refused(function):
     with pytest.raises(ValueError, match=function.__name__):
         function({})
@@ -283,7 +285,11 @@ def test_curves_are_named_with_their_areas():
 
 @pytest.mark.parametrize(
     ("function", "kind"),
-    [(plotting.roc, "Roc"), (plotting.precision_recall, "PrecisionRecall"), (plotting.reliability_diagram, "Reliability")],
+    [
+        (plotting.roc, "Roc"),
+        (plotting.precision_recall, "PrecisionRecall"),
+        (plotting.reliability_diagram, "Reliability"),
+    ],
 )
 def test_other_things_are_refused(function, kind):
     for bad in (3, {}, {"a": 3}):
@@ -297,7 +303,9 @@ def test_training_curves_of_the_packages_own_history():
     history = History()
     for epoch in range(3):
         history.record(
-            train_loss=1 / (epoch + 1), validation_loss=[0.9, 0.5, 0.7][epoch], train_accuracy=0.5,
+            train_loss=1 / (epoch + 1),
+            validation_loss=[0.9, 0.5, 0.7][epoch],
+            train_accuracy=0.5,
             validation_accuracy=0.6,
         )
     figure = plotting.training_curves(history)
@@ -324,7 +332,9 @@ def test_feature_map_2d():
     figure = FIGURES["feature_map_2d"]()
     assert {"cat", "dog", "marked", "component 1"} <= set(written(figure))
     assert [len(one.get_offsets()) for one in figure.axes[0].collections] == [
-        (LABELS == 0).sum(), (LABELS == 1).sum(), (LABELS == 1).sum(),
+        (LABELS == 0).sum(),
+        (LABELS == 1).sum(),
+        (LABELS == 1).sum(),
     ]
     with pytest.raises(ValueError, match="PCA"):
         plotting.feature_map_2d(np.zeros((200, 3)), LABELS, ("cat", "dog"))
@@ -374,7 +384,9 @@ def test_image_grid_marks_mistakes():
 @pytest.mark.parametrize(
     ("images", "kwargs", "message"),
     [
-        ([], {}, "no images"), (np.zeros((2, 4)), {}, "image 0 has shape"), (np.zeros((1, 4, 4, 2)), {}, "image 0"),
+        ([], {}, "no images"),
+        (np.zeros((2, 4)), {}, "image 0 has shape"),
+        (np.zeros((1, 4, 4, 2)), {}, "image 0"),
         (IMAGES[:2], {"labels": [0]}, "2 images, but 1 labels"),
         (IMAGES[:2], {"labels": [0, 1], "predictions": [0]}, "2 images, but 1 predictions"),
         (IMAGES[:2], {"columns": 0}, "columns"),
@@ -391,7 +403,9 @@ def test_error_gallery_shows_the_most_confident_mistakes_first():
     p = np.stack([1 - p1, p1], axis=1)
     figure = plotting.error_gallery(IMAGES[:5], labels, p, ("cat", "dog"))
     assert [axes.get_title(loc="center") for axes in figure.axes] == [
-        "dog 99 %\nis cat", "cat 80 %\nis dog", "dog 60 %\nis cat",
+        "dog 99 %\nis cat",
+        "cat 80 %\nis dog",
+        "dog 60 %\nis cat",
     ]
     for axes, index in zip(figure.axes, (1, 3, 0), strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), IMAGES[index])

@@ -29,8 +29,17 @@ def filled(tmp_path):
 def test_the_file(filled):
     content = json.loads((filled / "toy.json").read_text())
     assert list(content) == [
-        "name", "about", "created", "updated", "versions", "cores", "python", "command",
-        "conditions", "settings", "rows",
+        "name",
+        "about",
+        "created",
+        "updated",
+        "versions",
+        "cores",
+        "python",
+        "command",
+        "conditions",
+        "settings",
+        "rows",
     ]
     assert content["name"] == "toy"
     assert content["about"] == "a toy"
@@ -41,7 +50,12 @@ def test_the_file(filled):
     assert "keras" in content["versions"]
     assert content["settings"] == ["method", "seed"]
     assert [(row["method"], row["seed"]) for row in content["rows"]] == [
-        ("fine", 0), ("fine", 2), ("fine", 10), ("probe", 0), ("probe", 2), ("probe", 10),
+        ("fine", 0),
+        ("fine", 2),
+        ("fine", 10),
+        ("probe", 0),
+        ("probe", 2),
+        ("probe", 10),
     ]
     assert content["rows"][0] == {"method": "fine", "seed": 0, "accuracy": 0.9, "seconds": 1.5}
     assert time.strptime(content["updated"], "%Y-%m-%dT%H:%MZ")
@@ -157,20 +171,37 @@ def test_two_writers_are_noticed(filled):
 
 def test_numpy_values_become_plain(tmp_path):
     Recorder("np", folder=tmp_path).add(
-        {"seed": np.int64(3)}, a=np.float32(0.5), b=np.array([1, 2]), c=np.bool_(True), d=None,
-        e={"x": (1, 2.5)}, f="text",
+        {"seed": np.int64(3)},
+        a=np.float32(0.5),
+        b=np.array([1, 2]),
+        c=np.bool_(True),
+        d=None,
+        e={"x": (1, 2.5)},
+        f="text",
     )
     assert load("np", tmp_path).rows[0] == {
-        "seed": 3, "a": 0.5, "b": [1, 2], "c": True, "d": None, "e": {"x": [1, 2.5]}, "f": "text",
+        "seed": 3,
+        "a": 0.5,
+        "b": [1, 2],
+        "c": True,
+        "d": None,
+        "e": {"x": [1, 2.5]},
+        "f": "text",
     }
 
 
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        (float("nan"), ValueError), (float("inf"), ValueError), (np.array([1.0, np.nan]), ValueError),
-        (object(), TypeError), ({1, 2}, TypeError), (1j, TypeError),
-        ("/home/someone/data", ValueError), ("see C:\\data", ValueError), ("~/x", ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        (np.array([1.0, np.nan]), ValueError),
+        (object(), TypeError),
+        ({1, 2}, TypeError),
+        (1j, TypeError),
+        ("/home/someone/data", ValueError),
+        ("see C:\\data", ValueError),
+        ("~/x", ValueError),
         (["ok", "a=/tmp/x"], ValueError),
     ],
 )

@@ -110,9 +110,7 @@ class RandomGamma(keras.layers.Layer):
         one_each = (keras.ops.shape(images)[0], 1, 1, 1) if len(images.shape) == 4 else (1, 1, 1)
         low, high = self.factor
         gamma = keras.ops.exp(
-            keras.random.uniform(
-                one_each, math.log(low), math.log(high), dtype="float32", seed=self.generator
-            )
+            keras.random.uniform(one_each, math.log(low), math.log(high), dtype="float32", seed=self.generator)
         )
         # clipped first: a negative base would give NaN
         x = keras.ops.power(keras.ops.clip(x, 0.0, 1.0), gamma)
@@ -130,9 +128,7 @@ class RandomGamma(keras.layers.Layer):
         }
 
 
-def standard(
-    seed: int | None = None, *, value_range: tuple[float, float] = (0.0, 255.0)
-) -> keras.Sequential:
+def standard(seed: int | None = None, *, value_range: tuple[float, float] = (0.0, 255.0)) -> keras.Sequential:
     """The book's default augmentation for pets: what leaves a cat a cat.
 
     Mirror images (never upside down), rotation by up to 18 degrees, zoom by up

@@ -77,7 +77,7 @@ def _stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Mode
         else:
             pool = keras.layers.GlobalAveragePooling2D()
             outputs.append(pool(backbone.model.get_layer(name).output))
-    return keras.Model(backbone.model.inputs, outputs)
+    return keras.Model(backbone.model.inputs[0], outputs)
 
 
 def _run(

@@ -14,8 +14,12 @@ from tlbook.evaluation.intervals import wilson_bounds
 from tlbook.evaluation.metrics import probabilities as softmax
 
 __all__ = [
-    "Reliability", "brier_score", "expected_calibration_error", "fit_temperature",
-    "negative_log_likelihood", "reliability",
+    "Reliability",
+    "brier_score",
+    "expected_calibration_error",
+    "fit_temperature",
+    "negative_log_likelihood",
+    "reliability",
 ]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
@@ -50,9 +54,7 @@ class Reliability:
     mce: float
 
 
-def reliability(
-    labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width"
-) -> Reliability:
+def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width") -> Reliability:
     r"""Bin the confidence of the predicted class and compare it with the accuracy.
 
     .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{n}\,|\mathrm{acc}(b) - \mathrm{conf}(b)|
@@ -106,14 +108,18 @@ def reliability(
     filled = counts > 0
     gaps = np.abs(share - mean)[filled]
     return Reliability(
-        edges, counts, mean, share, low, high,
-        float((gaps * counts[filled]).sum() / truth.size), float(gaps.max()),
+        edges,
+        counts,
+        mean,
+        share,
+        low,
+        high,
+        float((gaps * counts[filled]).sum() / truth.size),
+        float(gaps.max()),
     )
 
 
-def expected_calibration_error(
-    labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width"
-) -> float:
+def expected_calibration_error(labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width") -> float:
     """Mean gap between confidence and accuracy over bins; see :func:`reliability`."""
     return reliability(labels, probabilities, bins=bins, strategy=strategy).ece
 
@@ -194,6 +200,7 @@ def fit_temperature(labels: Any, logits: Any) -> float:
     warnings.warn(
         f"these {truth.size} images do not determine the temperature ({cause}); the end of the "
         f"range, {end}, is returned. Fit it on more validation images",
-        UserWarning, stacklevel=2,
+        UserWarning,
+        stacklevel=2,
     )
     return end

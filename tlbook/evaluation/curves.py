@@ -11,8 +11,14 @@ from sklearn import metrics
 from tlbook.evaluation.inputs import pair, scores
 
 __all__ = [
-    "PrecisionRecall", "Roc", "Threshold", "bayes_threshold", "best_threshold", "mean_cost",
-    "precision_recall_curve", "roc_curve",
+    "PrecisionRecall",
+    "Roc",
+    "Threshold",
+    "bayes_threshold",
+    "best_threshold",
+    "mean_cost",
+    "precision_recall_curve",
+    "roc_curve",
 ]
 
 
@@ -133,8 +139,12 @@ def _costs(false_positive: float, false_negative: float) -> tuple[float, float]:
 
 
 def mean_cost(
-    labels: Any, predictions: Any, *,
-    false_positive: float = 1.0, false_negative: float = 1.0, positive: int = 1,
+    labels: Any,
+    predictions: Any,
+    *,
+    false_positive: float = 1.0,
+    false_negative: float = 1.0,
+    positive: int = 1,
 ) -> float:
     """Mean cost an image: what its false positives and false negatives cost, over n.
 
@@ -163,8 +173,12 @@ def bayes_threshold(false_positive: float = 1.0, false_negative: float = 1.0) ->
 
 
 def best_threshold(
-    labels: Any, scores_: Any, *,
-    false_positive: float = 1.0, false_negative: float = 1.0, positive: int = 1,
+    labels: Any,
+    scores_: Any,
+    *,
+    false_positive: float = 1.0,
+    false_negative: float = 1.0,
+    positive: int = 1,
 ) -> Threshold:
     """The threshold with the lowest cost on these (validation) images.
 
@@ -194,6 +208,8 @@ def best_threshold(
     costs = cost_fp * alarms + cost_fn * missed
     best = int(np.argmin(costs))
     return Threshold(
-        float(candidates[best]), float(costs[best] / truth.size),
-        int(alarms[best]), int(missed[best]),
+        float(candidates[best]),
+        float(costs[best] / truth.size),
+        int(alarms[best]),
+        int(missed[best]),
     )

@@ -72,8 +72,7 @@ def class_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np
     array = np.asarray(probabilities)
     if array.ndim != 2 or array.shape[1] < 2:
         raise ValueError(
-            f"probabilities must have shape (n, N), one column for each of N ≥ 2 classes, but "
-            f"have shape {array.shape}"
+            f"probabilities must have shape (n, N), one column for each of N ≥ 2 classes, but have shape {array.shape}"
         )
     if len(array) != truth.size:
         raise ValueError(f"{truth.size} labels, but {len(array)} rows of probabilities")
@@ -87,9 +86,7 @@ def class_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np
             "pass probabilities(logits), not logits"
         )
     if truth.max() >= array.shape[1]:
-        raise ValueError(
-            f"label {truth.max()} has no column: probabilities are for {array.shape[1]} classes"
-        )
+        raise ValueError(f"label {truth.max()} has no column: probabilities are for {array.shape[1]} classes")
     return truth, array
 
 

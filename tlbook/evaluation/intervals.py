@@ -183,9 +183,11 @@ def bootstrap(
         raise ValueError(f"method must be 'percentile', 'BCa' or 'basic', but is {method!r}")
 
     if vectorized:
+
         def statistic(index: np.ndarray, axis: int = -1) -> Any:
             return metric(*(array[index] for array in data), axis=axis)
     else:
+
         def statistic(index: np.ndarray) -> float:
             value = float(metric(*(array[index] for array in data)))
             if not math.isfinite(value):
@@ -203,8 +205,13 @@ def bootstrap(
 
     def interval(kind: str) -> tuple[float, float]:
         result = stats.bootstrap(
-            (index,), statistic, n_resamples=n_resamples, vectorized=vectorized,
-            confidence_level=confidence_level(confidence), method=kind, **generator,
+            (index,),
+            statistic,
+            n_resamples=n_resamples,
+            vectorized=vectorized,
+            confidence_level=confidence_level(confidence),
+            method=kind,
+            **generator,
         )
         return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
@@ -279,6 +286,13 @@ def seed_spread(values: Any, confidence: float = 0.95) -> SeedSpread:
     mean, sd = float(runs.mean()), float(runs.std(ddof=1))
     half = float(stats.t.ppf(0.5 + confidence_level(confidence) / 2, n - 1)) * sd / math.sqrt(n)
     return SeedSpread(
-        mean, sd, mean - half, mean + half,
-        float(runs.min()), float(np.median(runs)), float(runs.max()), n, float(confidence),
+        mean,
+        sd,
+        mean - half,
+        mean + half,
+        float(runs.min()),
+        float(np.median(runs)),
+        float(runs.max()),
+        n,
+        float(confidence),
     )

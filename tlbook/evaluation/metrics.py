@@ -95,9 +95,7 @@ def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None
     return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 
-def _macro(
-    kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, undefined: float
-) -> np.ndarray:
+def _macro(kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, undefined: float) -> np.ndarray:
     """Mean of a rate over classes (the last axis); undefined ones are left out if NaN."""
     over, under = {
         "precision": (hits, predicted),
@@ -135,8 +133,14 @@ def _macro_estimate(
 
 
 def _rate(
-    kind: str, labels: Any, predictions: Any, average: str, positive: int,
-    confidence: float, undefined: float, seed: int,
+    kind: str,
+    labels: Any,
+    predictions: Any,
+    average: str,
+    positive: int,
+    confidence: float,
+    undefined: float,
+    seed: int,
 ) -> Estimate:
     confidence = confidence_level(confidence)
     truth, guess = pair(labels, predictions)
@@ -160,8 +164,14 @@ def _rate(
 
 
 def precision(
-    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
-    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+    labels: Any,
+    predictions: Any,
+    *,
+    average: str = "binary",
+    positive: int = 1,
+    confidence: float = 0.95,
+    undefined: float = math.nan,
+    seed: int = 0,
 ) -> Estimate:
     """Of the images called positive, the share that is: TP / (TP + FP).
 
@@ -191,8 +201,14 @@ def precision(
 
 
 def recall(
-    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
-    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+    labels: Any,
+    predictions: Any,
+    *,
+    average: str = "binary",
+    positive: int = 1,
+    confidence: float = 0.95,
+    undefined: float = math.nan,
+    seed: int = 0,
 ) -> Estimate:
     """Of the images that are positive, the share called so: TP / (TP + FN).
 
@@ -203,8 +219,14 @@ def recall(
 
 
 def f1(
-    labels: Any, predictions: Any, *, average: str = "binary", positive: int = 1,
-    confidence: float = 0.95, undefined: float = math.nan, seed: int = 0,
+    labels: Any,
+    predictions: Any,
+    *,
+    average: str = "binary",
+    positive: int = 1,
+    confidence: float = 0.95,
+    undefined: float = math.nan,
+    seed: int = 0,
 ) -> Estimate:
     """Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
 
@@ -216,8 +238,12 @@ def f1(
 
 
 def group_accuracy(
-    labels: Any, predictions: Any, groups: Any, *,
-    all_groups: Iterable[Hashable] | None = None, confidence: float = 0.95,
+    labels: Any,
+    predictions: Any,
+    groups: Any,
+    *,
+    all_groups: Iterable[Hashable] | None = None,
+    confidence: float = 0.95,
 ) -> dict[Any, Estimate]:
     """Accuracy in each group, e.g. for each background, with Wilson intervals.
 
@@ -248,8 +274,12 @@ def group_accuracy(
 
 
 def worst_group(
-    labels: Any, predictions: Any, groups: Any, *,
-    all_groups: Iterable[Hashable] | None = None, confidence: float = 0.95,
+    labels: Any,
+    predictions: Any,
+    groups: Any,
+    *,
+    all_groups: Iterable[Hashable] | None = None,
+    confidence: float = 0.95,
 ) -> tuple[Any, Estimate]:
     """The group with the lowest accuracy (the first in a tie), and that accuracy.
 
@@ -257,9 +287,7 @@ def worst_group(
     interval, and is the worst of many by chance more often than not: look at
     the interval (Sagawa et al. 2020, ICLR, use it as a measure of robustness).
     """
-    found = group_accuracy(
-        labels, predictions, groups, all_groups=all_groups, confidence=confidence
-    )
+    found = group_accuracy(labels, predictions, groups, all_groups=all_groups, confidence=confidence)
     filled = {group: estimate for group, estimate in found.items() if estimate.n}
     worst = min(filled, key=lambda group: filled[group].value)
     return worst, filled[worst]

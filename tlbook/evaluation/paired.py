@@ -89,8 +89,12 @@ def _names(names: tuple[str, str]) -> tuple[str, str]:
 
 
 def mcnemar(
-    labels: Any, pred_a: Any, pred_b: Any, *,
-    names: tuple[str, str] = ("A", "B"), confidence: float = 0.95,
+    labels: Any,
+    pred_a: Any,
+    pred_b: Any,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    confidence: float = 0.95,
 ) -> PairedTest:
     r"""McNemar's exact test: do A and B err equally often on the same images?
 
@@ -126,19 +130,27 @@ def mcnemar(
     centre = share_a - share_b
     half = _z(confidence) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
     difference = Estimate(
-        (only_a - only_b) / n, max(-1.0, centre - half), min(1.0, centre + half),
-        n, float(confidence), "points",
+        (only_a - only_b) / n,
+        max(-1.0, centre - half),
+        min(1.0, centre + half),
+        n,
+        float(confidence),
+        "points",
     )
-    return PairedTest(
-        _names(names), difference, p_value, "McNemar, exact", n, only_a, only_b, float(confidence)
-    )
+    return PairedTest(_names(names), difference, p_value, "McNemar, exact", n, only_a, only_b, float(confidence))
 
 
 def paired_bootstrap(
-    labels: Any, pred_a: Any, pred_b: Any, *,
+    labels: Any,
+    pred_a: Any,
+    pred_b: Any,
+    *,
     metric: Callable[[np.ndarray, np.ndarray], Any] | None = None,
-    names: tuple[str, str] = ("A", "B"), confidence: float = 0.95,
-    n_resamples: int = 10_000, seed: int = 0, unit: str = "points",
+    names: tuple[str, str] = ("A", "B"),
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    unit: str = "points",
 ) -> PairedTest:
     """Bootstrap of the difference between A and B on the same images.
 
@@ -191,9 +203,7 @@ def paired_bootstrap(
             raise ValueError(f"{n} labels, but {len(first)} and {len(second)} predictions")
 
         def gap(index: Any) -> float:
-            return float(metric(truth[index], first[index])) - float(
-                metric(truth[index], second[index])
-            )
+            return float(metric(truth[index], first[index])) - float(metric(truth[index], second[index]))
 
         observed = gap(slice(None))
         differences = np.array([gap(rng.integers(0, n, n)) for _ in range(n_resamples)])
@@ -210,14 +220,24 @@ def paired_bootstrap(
     p_value = min(1.0, 2 * (1 + min(below, above)) / (1 + n_resamples))
     difference = Estimate(float(observed), float(low), float(high), n, confidence, unit)
     return PairedTest(
-        _names(names), difference, p_value, "paired bootstrap", n,
-        only_a, only_b, confidence,
+        _names(names),
+        difference,
+        p_value,
+        "paired bootstrap",
+        n,
+        only_a,
+        only_b,
+        confidence,
     )
 
 
 def paired_t(
-    values_a: Any, values_b: Any, *,
-    names: tuple[str, str] = ("A", "B"), confidence: float = 0.95, unit: str = "points",
+    values_a: Any,
+    values_b: Any,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    confidence: float = 0.95,
+    unit: str = "points",
 ) -> PairedTest:
     """Paired t-test over seeds: is A better than B on average over training runs?
 
@@ -258,13 +278,15 @@ def paired_t(
         value, low, high = float(gaps.mean()), float(interval.low), float(interval.high)
         p_value = float(test.pvalue)
     difference = Estimate(value, low, high, n, confidence, unit)
-    return PairedTest(
-        _names(names), difference, p_value, "paired t over seeds", n, confidence=confidence
-    )
+    return PairedTest(_names(names), difference, p_value, "paired t over seeds", n, confidence=confidence)
 
 
 def compare(
-    labels: Any, pred_a: Any, pred_b: Any, names: tuple[str, str] = ("A", "B"), *,
+    labels: Any,
+    pred_a: Any,
+    pred_b: Any,
+    names: tuple[str, str] = ("A", "B"),
+    *,
     confidence: float = 0.95,
 ) -> PairedTest:
     """Which of two models is more accurate, or "cannot tell": McNemar's exact test.
@@ -308,8 +330,11 @@ def holm(p_values: Any) -> np.ndarray:
 
 
 def compare_all(
-    labels: Any, predictions: Mapping[str, Any], *,
-    reference: str | None = None, confidence: float = 0.95,
+    labels: Any,
+    predictions: Mapping[str, Any],
+    *,
+    reference: str | None = None,
+    confidence: float = 0.95,
 ) -> list[PairedTest]:
     """Compare several models pairwise, with Holm's correction for their number.
 
@@ -335,9 +360,6 @@ def compare_all(
         pairs = [(name, reference) for name in predictions if name != reference]
     else:
         raise ValueError(f"no model is called {reference!r}; there are {', '.join(predictions)}")
-    tests = [
-        mcnemar(labels, predictions[a], predictions[b], names=(a, b), confidence=confidence)
-        for a, b in pairs
-    ]
+    tests = [mcnemar(labels, predictions[a], predictions[b], names=(a, b), confidence=confidence) for a, b in pairs]
     adjusted = holm([test.p_value for test in tests])
     return [replace(test, adjusted_p=float(p)) for test, p in zip(tests, adjusted, strict=True)]

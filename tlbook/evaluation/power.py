@@ -21,9 +21,7 @@ def _check(accuracy_a: float, accuracy_b: float, power: float) -> None:
         raise ValueError(f"power must lie between 0 and 1, e.g. 0.8, but is {power}")
 
 
-def images_needed(
-    accuracy_a: float, accuracy_b: float, *, power: float = 0.8, confidence: float = 0.95
-) -> int:
+def images_needed(accuracy_a: float, accuracy_b: float, *, power: float = 0.8, confidence: float = 0.95) -> int:
     r"""Test images *for each model* to tell two accuracies apart on separate test sets.
 
     .. math:: n = \frac{\left(z_{\alpha/2}\sqrt{2\bar p\bar q} +
@@ -46,15 +44,17 @@ def images_needed(
     _check(accuracy_a, accuracy_b, power)
     mean = (accuracy_a + accuracy_b) / 2
     alarm = _z(confidence) * math.sqrt(2 * mean * (1 - mean))
-    miss = float(stats.norm.ppf(power)) * math.sqrt(
-        accuracy_a * (1 - accuracy_a) + accuracy_b * (1 - accuracy_b)
-    )
+    miss = float(stats.norm.ppf(power)) * math.sqrt(accuracy_a * (1 - accuracy_a) + accuracy_b * (1 - accuracy_b))
     return math.ceil((alarm + miss) ** 2 / (accuracy_a - accuracy_b) ** 2)
 
 
 def images_needed_paired(
-    accuracy_a: float, accuracy_b: float, *,
-    discordant: float | None = None, power: float = 0.8, confidence: float = 0.95,
+    accuracy_a: float,
+    accuracy_b: float,
+    *,
+    discordant: float | None = None,
+    power: float = 0.8,
+    confidence: float = 0.95,
 ) -> int:
     r"""Test images to tell two accuracies apart when both models see the same ones.
 

@@ -31,7 +31,11 @@ def _bar(axes: Axes, x: float, one: Summary, look: dict[str, Any], across: bool 
     if not math.isnan(one.low):
         error = [[max(0.0, one.centre - one.low)], [max(0.0, one.high - one.centre)]]
     kwargs = {
-        "fmt": look["marker"], "color": look["color"], "capsize": 3, "elinewidth": 1.8, "zorder": 3,
+        "fmt": look["marker"],
+        "color": look["color"],
+        "capsize": 3,
+        "elinewidth": 1.8,
+        "zorder": 3,
     }
     if across:
         axes.errorbar([one.centre], [x], xerr=error, **kwargs)
@@ -44,9 +48,13 @@ def _count(value: float) -> str:
 
 
 def learning_curve(
-    results: Mapping[str, Mapping[float, Any]], *,
-    xlabel: str = "labelled training images", ylabel: str = "test accuracy (%)",
-    log: bool = True, width: float = 6.0, height: float = 3.7,
+    results: Mapping[str, Mapping[float, Any]],
+    *,
+    xlabel: str = "labelled training images",
+    ylabel: str = "test accuracy (%)",
+    log: bool = True,
+    width: float = 6.0,
+    height: float = 3.7,
 ) -> Figure:
     """Accuracy against the number of images, a line and a band for each method.
 
@@ -105,9 +113,13 @@ def learning_curve(
 
 
 def accuracy_by_layer(
-    results: Mapping[str, Any] | Mapping[str, Mapping[str, Any]], *,
-    xlabel: str = "layer, from shallow to deep", ylabel: str = "test accuracy (%)",
-    chance: float | None = None, width: float = 6.0, height: float = 3.7,
+    results: Mapping[str, Any] | Mapping[str, Mapping[str, Any]],
+    *,
+    xlabel: str = "layer, from shallow to deep",
+    ylabel: str = "test accuracy (%)",
+    chance: float | None = None,
+    width: float = 6.0,
+    height: float = 3.7,
 ) -> Figure:
     """Accuracy of a probe at each layer, as dots with intervals.
 
@@ -130,22 +142,26 @@ def accuracy_by_layer(
     with style():
         figure, ((axes,),) = new_figure(width, height)
         layers = list(next(iter(series.values())))
-        for index, ((name, points), look) in enumerate(
-            zip(series.items(), looks(len(series)), strict=True)
-        ):
+        for index, ((name, points), look) in enumerate(zip(series.items(), looks(len(series)), strict=True)):
             drawn = summaries(points, f"accuracy_by_layer, {name}")
             if list(drawn) != layers:
                 raise ValueError(f"series {name!r} has other layers than the first: {list(drawn)}")
             shift = 0.16 * (index - (len(series) - 1) / 2)
             xs = np.arange(len(layers)) + shift
             axes.plot(
-                xs, [one.centre for one in drawn.values()], color=look["color"],
-                linestyle=look["linestyle"], linewidth=1, alpha=0.6, zorder=2,
+                xs,
+                [one.centre for one in drawn.values()],
+                color=look["color"],
+                linestyle=look["linestyle"],
+                linewidth=1,
+                alpha=0.6,
+                zorder=2,
             )
             for x, one in zip(xs, drawn.values(), strict=True):
                 _bar(axes, x, one, look)
-            axes.plot([], [], marker=look["marker"], color=look["color"], label=name,
-                      linestyle=look["linestyle"], linewidth=1)
+            axes.plot(
+                [], [], marker=look["marker"], color=look["color"], label=name, linestyle=look["linestyle"], linewidth=1
+            )
         axes.set_xticks(range(len(layers)), layers)
         if max(map(len, layers)) * len(layers) > 60:
             axes.tick_params(axis="x", rotation=35)
@@ -155,8 +171,14 @@ def accuracy_by_layer(
         if chance is not None:
             axes.axhline(chance, color="#666666", linestyle=":", linewidth=1.5, zorder=1)
             axes.annotate(
-                "chance", (1, chance), xycoords=("axes fraction", "data"), xytext=(0, 4),
-                textcoords="offset points", ha="right", fontsize=10, color="#555555",
+                "chance",
+                (1, chance),
+                xycoords=("axes fraction", "data"),
+                xytext=(0, 4),
+                textcoords="offset points",
+                ha="right",
+                fontsize=10,
+                color="#555555",
             )
         percent_axis(axes)
         axes.set_xlabel(xlabel)
@@ -167,8 +189,12 @@ def accuracy_by_layer(
 
 
 def strategy_comparison(
-    results: Mapping[str, Any], *, xlabel: str = "test accuracy (%)", reference: str | None = None,
-    width: float = 6.0, height: float | None = None,
+    results: Mapping[str, Any],
+    *,
+    xlabel: str = "test accuracy (%)",
+    reference: str | None = None,
+    width: float = 6.0,
+    height: float | None = None,
 ) -> Figure:
     """One line a strategy: a dot with its interval, and single seeds as small dots.
 
@@ -195,12 +221,19 @@ def strategy_comparison(
             marker = "D" if name == reference else "o"
             _bar(axes, row, one, {"marker": marker, "color": colour}, across=True)
             axes.plot(
-                one.runs, [row + 0.24] * len(one.runs), ".", color="#555555", markersize=5,
+                one.runs,
+                [row + 0.24] * len(one.runs),
+                ".",
+                color="#555555",
+                markersize=5,
                 alpha=0.7,
             )
         if reference is not None:
             axes.axvline(
-                drawn[reference].centre, color=PALETTE["vermilion"], linestyle="--", linewidth=1,
+                drawn[reference].centre,
+                color=PALETTE["vermilion"],
+                linestyle="--",
+                linewidth=1,
                 zorder=1,
             )
         axes.set_yticks(range(len(drawn)), list(drawn))
@@ -212,9 +245,13 @@ def strategy_comparison(
 
 
 def cost_accuracy(
-    results: Mapping[str, tuple[float, Any]], *,
-    xlabel: str = "training time (s)", ylabel: str = "test accuracy (%)", log: bool = True,
-    width: float = 6.0, height: float = 3.9,
+    results: Mapping[str, tuple[float, Any]],
+    *,
+    xlabel: str = "training time (s)",
+    ylabel: str = "test accuracy (%)",
+    log: bool = True,
+    width: float = 6.0,
+    height: float = 3.9,
 ) -> Figure:
     """What accuracy costs: a labelled dot with its interval for each method.
 
@@ -244,8 +281,12 @@ def cost_accuracy(
             _bar(axes, costs[name], one, look)
             left = costs[name] > middle
             axes.annotate(
-                name, (costs[name], one.centre), xytext=(-8 if left else 8, 0),
-                textcoords="offset points", ha="right" if left else "left", va="center",
+                name,
+                (costs[name], one.centre),
+                xytext=(-8 if left else 8, 0),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                va="center",
                 fontsize=10,
             )
         axes.xaxis.set_major_formatter(lambda value, _: _count(value))

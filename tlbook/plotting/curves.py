@@ -14,7 +14,11 @@ from tlbook.evaluation.inputs import classes
 from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, text_on
 
 __all__ = [
-    "confusion", "feature_map_2d", "precision_recall", "reliability_diagram", "roc",
+    "confusion",
+    "feature_map_2d",
+    "precision_recall",
+    "reliability_diagram",
+    "roc",
     "training_curves",
 ]
 
@@ -53,9 +57,7 @@ def _curves(history: Any) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def training_curves(
-    history: Any, *, best_epoch: int | None = None, width: float = 6.0, height: float = 3.0
-) -> Figure:
+def training_curves(history: Any, *, best_epoch: int | None = None, width: float = 6.0, height: float = 3.0) -> Figure:
     """Loss and accuracy by epoch, for training and validation images.
 
     Parameters
@@ -84,27 +86,24 @@ def training_curves(
                 if part in parts:
                     epochs = range(1, len(parts[part]) + 1)
                     (marks[part],) = place.plot(
-                        epochs, parts[part], markersize=4, markevery=max(1, len(epochs) // 12),
+                        epochs,
+                        parts[part],
+                        markersize=4,
+                        markevery=max(1, len(epochs) // 12),
                         **look,
                     )
             if best_epoch is not None:
-                marks["best epoch"] = place.axvline(
-                    best_epoch + 1, color="#666666", linestyle=":", linewidth=1.5
-                )
+                marks["best epoch"] = place.axvline(best_epoch + 1, color="#666666", linestyle=":", linewidth=1.5)
             place.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
             place.set_xlabel("epoch")
             place.set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats)")
             if quantity == "accuracy":
                 percent_axis(place)
-        figure.legend(
-            marks.values(), marks.keys(), loc="outside upper center", ncols=len(marks)
-        )
+        figure.legend(marks.values(), marks.keys(), loc="outside upper center", ncols=len(marks))
         return finished(figure)
 
 
-def confusion(
-    matrix: Any, class_names: Sequence[str], *, width: float | None = None
-) -> Figure:
+def confusion(matrix: Any, class_names: Sequence[str], *, width: float | None = None) -> Figure:
     """A confusion matrix: counts, and in percent of the true class.
 
     Parameters
@@ -139,7 +138,12 @@ def confusion(
                 if totals[row, 0] and size <= 6:
                     text += f"\n{100 * share:.0f} %"
                 axes.text(
-                    column, row, text, ha="center", va="center", fontsize=11 if size <= 6 else 9,
+                    column,
+                    row,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=11 if size <= 6 else 9,
                     color=text_on(image.cmap(image.norm(share))),
                 )
         turned = max(map(len, class_names)) * size > 40
@@ -154,8 +158,13 @@ def confusion(
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         if not written:
-            figure.colorbar(image, ax=axes, label="share of the true class (%)", shrink=0.8,
-                            format=lambda value, _: f"{100 * value:.0f}")
+            figure.colorbar(
+                image,
+                ax=axes,
+                label="share of the true class (%)",
+                shrink=0.8,
+                format=lambda value, _: f"{100 * value:.0f}",
+            )
         return finished(figure)
 
 
@@ -191,16 +200,27 @@ def reliability_diagram(
             above = np.maximum(0, one.high[filled] - y)
             label = f"{name}, ECE {100 * one.ece:.1f} %" if name else f"ECE {100 * one.ece:.1f} %"
             upper.errorbar(
-                x, y, yerr=[below, above], label=label, capsize=2, elinewidth=1.2, markersize=5,
-                linewidth=1.5, **look,
+                x,
+                y,
+                yerr=[below, above],
+                label=label,
+                capsize=2,
+                elinewidth=1.2,
+                markersize=5,
+                linewidth=1.5,
+                **look,
             )
             middles, widths = (one.edges[1:] + one.edges[:-1]) / 2, np.diff(one.edges)
             if len(several) == 1:
                 lower.bar(middles, one.counts, width=np.maximum(widths, 0.004), color="#56B4E9")
             else:  # outlines, since filled bars would hide each other
                 lower.stairs(
-                    one.counts, one.edges, color=look["color"], linestyle=look["linestyle"],
-                    linewidth=1.5, baseline=0,
+                    one.counts,
+                    one.edges,
+                    color=look["color"],
+                    linestyle=look["linestyle"],
+                    linewidth=1.5,
+                    baseline=0,
                 )
         upper.set_xlim(max(0.0, start - 0.05), 1.01)
         upper.set_ylim(-0.02, 1.02)
@@ -229,8 +249,11 @@ def roc(results: Roc | Mapping[str, Roc], *, width: float = 4.6, height: float =
         for (name, one), look in zip(several.items(), looks(len(several)), strict=True):
             label = f"{name}, area {one.area:.3f}" if name else f"area {one.area:.3f}"
             axes.plot(
-                one.false_positive_rate, one.true_positive_rate, label=label,
-                color=look["color"], linestyle=look["linestyle"],
+                one.false_positive_rate,
+                one.true_positive_rate,
+                label=label,
+                color=look["color"],
+                linestyle=look["linestyle"],
             )
         axes.set_aspect("equal")
         axes.set_xlabel("false positive rate (%)")
@@ -242,8 +265,10 @@ def roc(results: Roc | Mapping[str, Roc], *, width: float = 4.6, height: float =
 
 
 def precision_recall(
-    results: PrecisionRecall | Mapping[str, PrecisionRecall], *,
-    width: float = 4.6, height: float = 4.2,
+    results: PrecisionRecall | Mapping[str, PrecisionRecall],
+    *,
+    width: float = 4.6,
+    height: float = 4.2,
 ) -> Figure:
     """Precision–recall curves with their areas; the dotted line is guessing.
 
@@ -260,8 +285,12 @@ def precision_recall(
         for (name, one), look in zip(several.items(), looks(len(several)), strict=True):
             label = f"{name}, area {one.area:.3f}" if name else f"area {one.area:.3f}"
             axes.plot(
-                one.recall, one.precision, label=label, drawstyle="steps-pre",
-                color=look["color"], linestyle=look["linestyle"],
+                one.recall,
+                one.precision,
+                label=label,
+                drawstyle="steps-pre",
+                color=look["color"],
+                linestyle=look["linestyle"],
             )
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
@@ -275,9 +304,14 @@ def precision_recall(
 
 
 def feature_map_2d(
-    points: Any, labels: Any, class_names: Sequence[str], *,
-    marked: Any = None, axis_names: tuple[str, str] = ("component 1", "component 2"),
-    width: float = 5.0, height: float = 4.2,
+    points: Any,
+    labels: Any,
+    class_names: Sequence[str],
+    *,
+    marked: Any = None,
+    axis_names: tuple[str, str] = ("component 1", "component 2"),
+    width: float = 5.0,
+    height: float = 4.2,
 ) -> Figure:
     """A map of features reduced to two dimensions, coloured and marked by class.
 
@@ -306,21 +340,28 @@ def feature_map_2d(
         raise ValueError(f"label {truth.max()} has no name among {len(class_names)} class names")
     with style():
         figure, ((axes,),) = new_figure(width, height)
-        for number, (name, look) in enumerate(
-            zip(class_names, looks(len(class_names)), strict=True)
-        ):
+        for number, (name, look) in enumerate(zip(class_names, looks(len(class_names)), strict=True)):
             inside = truth == number
             axes.scatter(
-                *place[inside].T, s=16, marker=look["marker"], color=look["color"], alpha=0.6,
-                linewidths=0, label=name,
+                *place[inside].T,
+                s=16,
+                marker=look["marker"],
+                color=look["color"],
+                alpha=0.6,
+                linewidths=0,
+                label=name,
             )
         if marked is not None:
             circled = np.asarray(marked, dtype=bool)
             if circled.shape != truth.shape:
                 raise ValueError(f"marked must have shape {truth.shape}, but has {circled.shape}")
             axes.scatter(
-                *place[circled].T, s=60, facecolors="none", edgecolors=PALETTE["black"],
-                linewidths=1.2, label="marked",
+                *place[circled].T,
+                s=60,
+                facecolors="none",
+                edgecolors=PALETTE["black"],
+                linewidths=1.2,
+                label="marked",
             )
         axes.set_xlabel(axis_names[0])
         axes.set_ylabel(axis_names[1])

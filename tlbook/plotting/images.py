@@ -52,9 +52,14 @@ def _columns(n: int) -> int:
 
 
 def image_grid(
-    images: Any, labels: Any = None, *,
-    class_names: Sequence[str] | None = None, predictions: Any = None,
-    columns: int | None = None, width: float = 6.0, cmap: str = "gray",
+    images: Any,
+    labels: Any = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    predictions: Any = None,
+    columns: int | None = None,
+    width: float = 6.0,
+    cmap: str = "gray",
     value_range: tuple[float, float] | None = None,
 ) -> Figure:
     """Images in a grid, with a line of text over each.
@@ -109,15 +114,24 @@ def image_grid(
                 wrong = guesses is not None and guesses[index] != names[index]
                 text = names[index] + (f"\n× {guesses[index]}" if wrong else "")
                 place.set_title(
-                    text, fontsize=10, pad=3, loc="center",
+                    text,
+                    fontsize=10,
+                    pad=3,
+                    loc="center",
                     color=PALETTE["vermilion"] if wrong else "#222222",
                 )
         return finished(figure)
 
 
 def error_gallery(
-    images: Any, labels: Any, probabilities: Any, class_names: Sequence[str], *,
-    n: int = 12, columns: int = 6, width: float = 6.0,
+    images: Any,
+    labels: Any,
+    probabilities: Any,
+    class_names: Sequence[str],
+    *,
+    n: int = 12,
+    columns: int = 6,
+    width: float = 6.0,
 ) -> Figure:
     """The most confident mistakes, the worst first.
 
@@ -156,10 +170,5 @@ def error_gallery(
             axes[0, 0].axis("off")
             axes[0, 0].text(0.5, 0.5, f"no mistakes on {truth.size} images", ha="center")
             return finished(figure)
-    texts = [
-        f"{class_names[guess[i]]} {100 * p[i, guess[i]]:.0f} %\nis {class_names[truth[i]]}"
-        for i in worst
-    ]
-    return image_grid(
-        [images[i] for i in worst], texts, columns=min(columns, worst.size), width=width
-    )
+    texts = [f"{class_names[guess[i]]} {100 * p[i, guess[i]]:.0f} %\nis {class_names[truth[i]]}" for i in worst]
+    return image_grid([images[i] for i in worst], texts, columns=min(columns, worst.size), width=width)

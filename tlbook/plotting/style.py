@@ -96,9 +96,7 @@ def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any
 ) -> tuple[Figure, np.ndarray]:
     """A figure and its axes, always as a 2-D array. Call it inside :func:`style`."""
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, height), squeeze=False, **kwargs
-    )
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **kwargs)
     return figure, axes
 
 
@@ -112,8 +110,12 @@ def finished(figure: Figure) -> Figure:
     for axes in figure.axes:
         for which in ("x", "y"):
             axes.tick_params(
-                axis=which, which="both", length=0, labelsize=_RC["xtick.labelsize"],
-                labelcolor=_INK, grid_color=_RC["grid.color"],
+                axis=which,
+                which="both",
+                length=0,
+                labelsize=_RC["xtick.labelsize"],
+                labelcolor=_INK,
+                grid_color=_RC["grid.color"],
                 grid_linewidth=_RC["grid.linewidth"],
             )
     plt.close(figure)
@@ -168,9 +170,7 @@ def summary(value: Any, where: str) -> Summary:
         )
     if runs.size == 1:
         return Summary(float(runs[0]), math.nan, math.nan)
-    return Summary(
-        float(np.median(runs)), float(runs.min()), float(runs.max()), tuple(map(float, runs))
-    )
+    return Summary(float(np.median(runs)), float(runs.min()), float(runs.max()), tuple(map(float, runs)))
 
 
 def summaries(results: Mapping[Any, Any], where: str) -> dict[Any, Summary]:

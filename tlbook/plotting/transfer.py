@@ -125,8 +125,12 @@ def penalty_curve(losses: Mapping[float, float], scores: Mapping[float, float], 
             axes.plot(values, [heights[c] for c in values], marker="o", color=PALETTE["blue"])
             axes.plot([chosen], [heights[chosen]], marker="D", markersize=10, color=PALETTE["vermilion"], linestyle="")
             axes.annotate(
-                f"C = {chosen:g}", (chosen, heights[chosen]), xytext=(0, 12), textcoords="offset points",
-                ha="center", color=PALETTE["vermilion"],
+                f"C = {chosen:g}",
+                (chosen, heights[chosen]),
+                xytext=(0, 12),
+                textcoords="offset points",
+                ha="center",
+                color=PALETTE["vermilion"],
             )
             axes.set_xscale("log")
             axes.margins(y=0.2)

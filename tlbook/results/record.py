@@ -43,8 +43,7 @@ def folders() -> tuple[Path, Path]:
 def check_name(name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no name for a result: use lower-case letters, digits, '-' and '_', "
-            "without folder or '.json'"
+            f"{name!r} is no name for a result: use lower-case letters, digits, '-' and '_', without folder or '.json'"
         )
     return name
 
@@ -96,17 +95,12 @@ class Record:
         """One sentence for a caption: when, by what and with what it was computed."""
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         command = f"by `{self.command}` " if self.command else ""
-        return (
-            f"Computed {command}on {self.updated[:10]}, {self.cores} cores, "
-            f"Python {self.python}, {versions}."
-        )
+        return f"Computed {command}on {self.updated[:10]}, {self.cores} cores, Python {self.python}, {versions}."
 
     def options(self, setting: str) -> list[Any]:
         """The values a setting takes in the rows, each once, in the order of the rows."""
         if setting not in self.settings:
-            raise ValueError(
-                f"{setting!r} is no setting of {self.name!r}; it has {', '.join(self.settings)}"
-            )
+            raise ValueError(f"{setting!r} is no setting of {self.name!r}; it has {', '.join(self.settings)}")
         seen: dict[str, Any] = {}
         for row in self.rows:
             seen.setdefault(row_key(row, (setting,)), row[setting])
@@ -168,9 +162,7 @@ class Record:
         values = values[~np.isnan(values)]
         if not values.size:
             raise ValueError(f"no selected row of {self.name!r} has a value for {column!r}")
-        return Spread(
-            float(values.min()), float(np.median(values)), float(values.max()), int(values.size)
-        )
+        return Spread(float(values.min()), float(np.median(values)), float(values.max()), int(values.size))
 
 
 def parse(path: Path) -> Record:

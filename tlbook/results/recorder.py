@@ -57,7 +57,7 @@ def _dump(content: dict[str, Any]) -> str:
     head = {key: value for key, value in content.items() if key != "rows"}
     text = json.dumps(head, indent=1, ensure_ascii=False)
     rows = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in content["rows"])
-    body = f'[\n{rows}\n ]' if rows else "[]"
+    body = f"[\n{rows}\n ]" if rows else "[]"
     return f'{text[:-2]},\n "rows": {body}\n}}\n'
 
 
@@ -225,8 +225,7 @@ class Recorder:
         current = self.path.read_text(encoding="utf-8") if self.path.exists() else None
         if current != self._seen:
             raise ValueError(
-                f"another process has changed {self.path.name} meanwhile; run one at a time, "
-                "or give each its own name"
+                f"another process has changed {self.path.name} meanwhile; run one at a time, or give each its own name"
             )
         self._save(row, measured)
 

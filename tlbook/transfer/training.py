@@ -45,6 +45,10 @@ class Trainer(keras.Model):
             for strength, weight, start in penalties or []
         ]
 
+    def build(self, input_shape: tuple) -> None:
+        if self.augmentation is not None and not self.augmentation.built:
+            self.augmentation.build(input_shape)
+
     def call(self, images: object, training: bool = False) -> object:
         x = keras.ops.cast(images, "float32")
         if training and self.augmentation is not None:
