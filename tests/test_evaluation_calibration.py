@@ -259,6 +259,12 @@ def test_temperature_that_the_data_do_not_determine():
         assert ev.fit_temperature([1, 0], [[1.0, 0.0], [0.0, 1.0]]) == 20
     with pytest.warns(UserWarning, match="no better than chance"):
         assert ev.fit_temperature([1, 0], [[1.0, 0.0], [1.0, 0.0]]) == 20
+    # a temperature beyond the range is cut off, with the warning where the call is
+    margin = np.array([[1.0, 0.0]] * 4) * math.log(3)
+    for t, end in ((0.04, 0.05), (25, 20), (1000, 20)):
+        with pytest.warns(UserWarning, match="4 images do not determine") as caught:
+            assert ev.fit_temperature([0, 0, 0, 1], t * margin) == end
+        assert caught[0].filename == __file__
     # within the range, however close to its end, there is no warning
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -274,6 +280,6 @@ def test_temperature_refuses():
     assert ev.fit_temperature([0, 0, 1, 1], [[1.0, 1.0], [3.0, 1.0], [0.0, 1.0], [1.0, 0.0]]) > 0
     with pytest.raises(ValueError, match="3 labels, but 2 rows"):
         ev.fit_temperature([0, 1, 1], [[1.0, 0.0], [0.0, 1.0]])
-    for labels in ([0, 2], [2, 0]):
+    for labels in ([0, 2, 0], [2, 0, 0]):
         with pytest.raises(ValueError, match="label 2 has no column: logits are for 2 classes"):
-            ev.fit_temperature(labels, [[1.0, 0.0], [0.0, 1.0]])
+            ev.fit_temperature(labels, [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])

@@ -103,6 +103,8 @@ def test_confusion_matrix_refuses_too_few_classes():
     with pytest.raises(ValueError, match="class 2 occurs, but n_classes is 2"):
         ev.confusion_matrix([0, 1], [2, 1], n_classes=2)
     np.testing.assert_array_equal(ev.confusion_matrix([0, 1], [1, 1], 2), [[0, 1], [0, 1]])
+    np.testing.assert_array_equal(ev.confusion_matrix([0, 2], [0, 0]), [[1, 0, 0], [0, 0, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(ev.confusion_matrix([0, 0], [2, 0]), [[1, 0, 1], [0, 0, 0], [0, 0, 0]])
 
 
 NAMES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score}

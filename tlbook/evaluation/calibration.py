@@ -91,14 +91,14 @@ def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: st
     elif strategy == "mass":
         # the i-th edge is the confidence of image ceil(i n / bins) in ascending order; whole
         # numbers, since rounding of a quantile level could move an edge by an image
-        last = -(-np.arange(1, int(bins) + 1) * truth.size // int(bins)) - 1
-        edges = np.unique(np.sort(confident)[np.concatenate([[0], last])])
+        image = -(-np.arange(int(bins) + 1) * truth.size // int(bins)) - 1
+        edges = np.unique(np.sort(confident)[np.maximum(image, 0)])
         if edges.size == 1:
             edges = np.repeat(edges, 2)
     else:
         raise ValueError(f"strategy must be 'width' or 'mass', but is {strategy!r}")
     number = edges.size - 1
-    where = np.clip(np.searchsorted(edges, confident, side="left") - 1, 0, number - 1)
+    where = np.maximum(np.searchsorted(edges, confident, side="left") - 1, 0)
     counts = np.bincount(where, minlength=number)
     hits = np.bincount(where, weights=right, minlength=number)
     total = np.bincount(where, weights=confident, minlength=number)
@@ -184,7 +184,6 @@ def fit_temperature(labels: Any, logits: Any) -> float:
         raise ValueError(f"label {truth.max()} has no column: logits are for {z.shape[1]} classes")
     if (np.ptp(z, axis=1) == 0).all():
         raise ValueError("all logits of each image are equal: no temperature changes them")
-    z = z - z.max(axis=1, keepdims=True)
     chosen = z[np.arange(truth.size), truth]
 
     def slope(inverse: float) -> float:

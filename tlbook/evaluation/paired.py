@@ -17,6 +17,8 @@ from tlbook.evaluation.intervals import Estimate, _z
 __all__ = ["PairedTest", "compare", "compare_all", "holm", "mcnemar", "paired_bootstrap", "paired_t"]
 
 
+_ROUNDING = 1e-12  # differences of shares, multiples of 1/n, that are smaller are none
+
 @dataclass(frozen=True)
 class PairedTest:
     """Outcome of a paired comparison of A with B.
@@ -215,8 +217,7 @@ def paired_bootstrap(
     tail = (1 - confidence) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     # The interval turned into a p-value: the smallest 1 − confidence whose interval leaves 0 out.
-    # The tolerance is for rounding, since differences of accuracies are multiples of 1/n.
-    below, above = int((differences <= 1e-12).sum()), int((differences >= -1e-12).sum())
+    below, above = int((differences <= _ROUNDING).sum()), int((differences >= -_ROUNDING).sum())
     p_value = min(1.0, 2 * (1 + min(below, above)) / (1 + n_resamples))
     difference = Estimate(float(observed), float(low), float(high), n, confidence, unit)
     return PairedTest(
@@ -268,15 +269,15 @@ def paired_t(
     confidence = confidence_level(confidence)
     gaps = first - second
     n = gaps.size
-    if np.ptp(gaps) < 1e-12:  # equal but for rounding
-        value = float(gaps.mean()) if abs(gaps.mean()) > 1e-12 else 0.0
+    value = float(gaps.mean())
+    if np.ptp(gaps) < _ROUNDING:
+        value = value if abs(value) > _ROUNDING else 0.0
         low = high = value
         p_value = 1.0 if value == 0 else 0.0
     else:
         test = stats.ttest_rel(first, second)
         interval = test.confidence_interval(confidence)
-        value, low, high = float(gaps.mean()), float(interval.low), float(interval.high)
-        p_value = float(test.pvalue)
+        low, high, p_value = float(interval.low), float(interval.high), float(test.pvalue)
     difference = Estimate(value, low, high, n, confidence, unit)
     return PairedTest(_names(names), difference, p_value, "paired t over seeds", n, confidence=confidence)
 

@@ -10,6 +10,7 @@ from tlbook.evaluation.intervals import _z
 
 __all__ = ["images_needed", "images_needed_paired"]
 
+_ROUNDING = 1e-12  # of sums such as 0.981 + 0.986
 
 def _check(accuracy_a: float, accuracy_b: float, power: float) -> None:
     for value in (accuracy_a, accuracy_b):
@@ -82,8 +83,7 @@ def images_needed_paired(
     if psi is None:
         psi = accuracy_a * (1 - accuracy_b) + accuracy_b * (1 - accuracy_a)
     most = min(accuracy_a + accuracy_b, 2 - accuracy_a - accuracy_b)
-    # the tolerance is for rounding in sums such as 0.981 + 0.986
-    if not gap - 1e-12 <= psi <= most + 1e-12:
+    if not gap - _ROUNDING <= psi <= most + _ROUNDING:
         raise ValueError(
             f"with accuracies {accuracy_a} and {accuracy_b}, the share of images on which exactly "
             f"one model is right lies between {gap:.4g} and {most:.4g}, but is {psi:.4g}"
