@@ -161,12 +161,32 @@ def test_other_versions_are_refused_or_noted(filled, monkeypatch):
     assert load("toy", filled).conditions == {"earlier versions": [old]}
 
 
-def test_two_writers_are_noticed(filled):
+def test_two_writers_lose_nothing(filled):
     first, second = Recorder("toy", folder=filled), Recorder("toy", folder=filled)
     first.add({"method": "probe", "seed": 1}, accuracy=0.1)
-    with pytest.raises(ValueError, match="another process"):
-        second.add({"method": "probe", "seed": 3}, accuracy=0.1)
-    assert len(load("toy", filled)) == 7
+    assert second.done(method="probe", seed=1)
+    second.add({"method": "probe", "seed": 3}, accuracy=0.1)
+    first.add({"method": "probe", "seed": 4}, accuracy=0.1)
+    assert len(load("toy", filled)) == 9
+    with pytest.raises(ValueError, match="already"):
+        first.add({"method": "probe", "seed": 3}, accuracy=0.2)
+    Recorder("toy", folder=filled, conditions={"data": "other"}, restart=True).add({"seed": 0}, accuracy=0.1)
+    with pytest.raises(ValueError, match="other conditions"):
+        second.done(method="probe", seed=5)
+    (filled / "toy.json").unlink()
+    with pytest.raises(ValueError, match="removed"):
+        first.add({"method": "probe", "seed": 6}, accuracy=0.1)
+
+
+def test_processes_that_fill_one_file_at_once(tmp_path):
+    script = (
+        "import sys\nfrom tlbook.results import Recorder\n"
+        "with Recorder('many', folder=sys.argv[1]) as rec:\n"
+        "    for step in range(40): rec.add({'process': int(sys.argv[2]), 'step': step}, value=step)\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), str(number)]) for number in range(3)]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
+    assert len(load("many", tmp_path)) == 120
 
 
 def test_numpy_values_become_plain(tmp_path):

@@ -16,6 +16,11 @@ from typing import Any
 from tlbook.results.record import Record, check_name, folders, parse
 from tlbook.results.rows import order, plain, row_key
 
+try:
+    import fcntl
+except ImportError:  # Windows: one process at a time
+    fcntl = None
+
 __all__ = ["Recorder"]
 
 _LIBRARIES = {
@@ -76,8 +81,25 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of results for one writer; the system frees it when the process ends, however it ends."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 class Recorder:
     """Write a result file row by row; a killed run resumes where it stopped.
+
+    Several processes may fill one file at once, each with settings of its own
+    (seeds, say): a row is added to what the file holds at that moment.
 
     Parameters
     ----------
@@ -183,6 +205,7 @@ class Recorder:
 
     def done(self, **settings: Any) -> bool:
         """Whether a row with exactly these settings is recorded already."""
+        self._catch_up()
         row = self._normal(settings)
         if self._record is None or not self._record.rows:
             return False
@@ -208,7 +231,7 @@ class Recorder:
             For other setting names than the file has, a row that exists, a
             value that is NaN, infinite or names a folder of this machine,
             other library versions than the file has, or a file that another
-            process has changed meanwhile.
+            process has begun anew under other conditions.
         """
         row = self._normal(settings)
         measured = {name: plain(value, f"value {name}") for name, value in values.items()}
@@ -217,17 +240,24 @@ class Recorder:
         both = sorted(row.keys() & measured.keys())
         if both:
             raise ValueError(f"{', '.join(both)} is given as a setting and as a value")
-        if self.done(**settings) and not replace:
-            raise ValueError(
-                f"{self.path.name} has a row for {row} already; ask rec.done(...) before "
-                "computing, or pass replace=True"
-            )
+        with _locked(self.path.parent):
+            if self.done(**settings) and not replace:
+                raise ValueError(
+                    f"{self.path.name} has a row for {row} already; ask rec.done(...) before "
+                    "computing, or pass replace=True"
+                )
+            self._save(row, measured)
+
+    def _catch_up(self) -> None:
+        """Take in the rows that other processes have added."""
         current = self.path.read_text(encoding="utf-8") if self.path.exists() else None
-        if current != self._seen:
-            raise ValueError(
-                f"another process has changed {self.path.name} meanwhile; run one at a time, or give each its own name"
-            )
-        self._save(row, measured)
+        if current == self._seen:
+            return
+        if current is None:
+            raise ValueError(f"{self.path.name} was removed while rows were being added; run the command again")
+        self._record = parse(self.path)
+        self._check_conditions(self._conditions)
+        self._seen = current
 
     def _save(self, settings: dict[str, Any], values: dict[str, Any]) -> None:
         versions, python = _versions(), platform.python_version()
