@@ -1,9 +1,10 @@
 """How much of a pretrained network to retrain, and how: strategies, learning rates, recipes, over seeds.
 
-    python scripts/results/fine_tuning.py [--dataset sketches|photos]
+    python scripts/results/fine_tuning.py [--dataset sketches|photos] [--seeds SEED ...]
 
 Writes book/results/fine-tuning.json (or fine-tuning-photos.json), row by row; interrupted and called again, it goes
-on where it was. The photos need TLBOOK_DATA and take a reduced setting, which the record states.
+on where it was, and processes with seeds of their own may fill it together. The photos need TLBOOK_DATA and take a
+reduced setting, which the record states.
 
 Rows belong to one of three parts:
 
@@ -13,7 +14,8 @@ rates       fine-tuning with few images, from the probe's head and from a random
 recipes     the same few images: other optimisers, schedules and penalties.
 
 Every row holds which test images were classified correctly (`right`, see tlbook.evaluation.pack_right), and how far
-the backbone's kernels moved. The sketches' rows from scratch are those of calibration.json, which must be there.
+the backbone's kernels moved. The sketches' rows from scratch are those of calibration.json, which must be there; the
+photos' rows from scratch follow the same recipes with fewer epochs.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from calibration import RECIPES as SCRATCH
+from calibration import gentle, strong  # the script beside this one
 
-from tlbook import augmentation, backbones, datasets, evaluation, features, results, sketches, transfer
+from tlbook import backbones, datasets, evaluation, features, results, sketches, transfer
 from tlbook.backbones import architectures
 
 import keras  # isort: skip
@@ -37,26 +41,16 @@ SHIFTS = (sketches.rotated(0.3), sketches.dark(0.6), sketches.noisy(0.4))
 SETTINGS = {
     "sketches": {
         "input_size": 96, "train": None, "validation": None, "shifted": 400, "seeds": 5,
-        "rate": 5e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 1e-2], "recipes": True,
+        "rate": 5e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 2e-3, 1e-2],
     },
     "photos": {
         "input_size": 128, "train": 400, "validation": 200, "shifted": None, "seeds": 3,
-        "rate": 1e-4, "epochs": 5, "few_epochs": 5, "sweep": [1e-5, 1e-4, 1e-2], "recipes": False,
-        "scratch_size": 64, "scratch_epochs": 25,
+        "rate": 1e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 2e-3, 1e-2],
+        "scratch_size": 96, "scratch_epochs": [30, 60],
     },
 }  # fmt: skip
 COMMON = {"optimizer": "adam", "schedule": "cosine", "warmup_epochs": 1, "batch_size": 32, "restore_best": True}
 HEAD_RATE = 1e-2  # of a head that is trained alone
-
-
-def gentle(seed: int) -> keras.Sequential:
-    """Mirror images and rotation by up to 14 degrees, as in calibration.py."""
-    return keras.Sequential(
-        [
-            keras.layers.RandomFlip("horizontal", seed=2 * seed),
-            keras.layers.RandomRotation(0.04, fill_mode="reflect", seed=2 * seed + 1),
-        ]
-    )
 
 
 @dataclass
@@ -135,10 +129,11 @@ def tuned(m: Material, train: datasets.Split, model: keras.Model, seed: int, bef
 # ---- the strategies: each takes the material, training images, learning rate and seed ----
 
 
-def from_scratch(m: Material, train, rate, seed) -> Fitted:
+def from_scratch(m: Material, train, rate, seed, *, size, epochs, augmented) -> Fitted:
     keras.utils.set_random_seed(seed)
-    model = architectures.small_cnn(2, m.setting["scratch_size"])
-    return tuned(m, train, model, seed, learning_rate=rate, epochs=m.setting["scratch_epochs"])
+    recipe = SCRATCH["scratch + augmentation" if augmented else "scratch"]
+    recipe = recipe | {"learning_rate": rate, "epochs": epochs, "augmentation": strong(seed) if augmented else None}
+    return tuned(m, train, architectures.small_cnn(2, size), seed, **recipe)
 
 
 def linear_probe(m: Material, train, rate, seed) -> Fitted:
@@ -205,6 +200,8 @@ RECIPES: dict[str, dict] = {
 }
 SGD_FACTOR = 20  # a step of Adam is about as long as its rate, one of SGD as long as rate times gradient
 
+
+SCRATCH_STAGES = {"scratch": "from scratch", "scratch + augmentation": "from scratch, augmented"}  # in calibration.py
 
 # ---- measuring ----
 
@@ -273,7 +270,7 @@ def run(rec: results.Recorder, m: Material, fit, part: str, strategy: str, rate:
 def copy_scratch(rec: results.Recorder, m: Material) -> None:
     """The rows from scratch that calibration.py has computed already, on the same images.
 
-    That script records no processor time. Four epochs are timed here, the first with what Keras prepares.
+    That script records no processor time. Four epochs of each recipe are timed here, the first with what Keras prepares.
     """
     calibration = results.load("calibration")
     for split in (m.train, m.test):
@@ -281,26 +278,23 @@ def copy_scratch(rec: results.Recorder, m: Material) -> None:
             raise SystemExit(
                 f"calibration.json has other {split.name} images: run scripts/results/calibration.py first"
             )
-    for stage, name, augmented in (
-        ("scratch", "from scratch", None),
-        ("scratch + augmentation", "from scratch, augmented", augmentation.standard(seed=0)),
-    ):
+    for stage, name in SCRATCH_STAGES.items():
+        recipe = calibration.conditions["recipes"][stage]
         seconds = None
         for row in calibration.select(stage=stage):
             settings = {
-                "part": "strategies", "strategy": name, "images": len(m.train), "learning_rate": 1e-3, "seed": row["seed"],
+                "part": "strategies", "strategy": name, "images": len(m.train),
+                "learning_rate": recipe["learning_rate"], "seed": row["seed"],
             }  # fmt: skip
             if rec.done(**settings):
                 continue
             if seconds is None:
-                timed = [
-                    tuned(
-                        m, m.train, architectures.small_cnn(2, m.backbone.input_size), 0,
-                        learning_rate=1e-3, epochs=epochs, augmentation=augmented,
-                    ).seconds
+                options = {"size": m.backbone.input_size, "augmented": stage != "scratch"}
+                one, four = (
+                    from_scratch(m, m.train, recipe["learning_rate"], 0, epochs=epochs, **options).seconds
                     for epochs in (1, 4)
-                ]  # fmt: skip
-                seconds = timed[0] + (timed[1] - timed[0]) / 3 * (row["epochs"] - 1)
+                )
+                seconds = one + (four - one) / 3 * (row["epochs"] - 1)
             values = {key: row[key] for key in ("test_accuracy", "right", "epochs", "best_epoch")}
             rec.add(
                 settings,
@@ -315,9 +309,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=tuple(SETTINGS), default="sketches")
     parser.add_argument("--restart", action="store_true", help="throw recorded rows away and begin anew")
+    parser.add_argument("--seeds", type=int, nargs="+", help="only these; others may run in another process")
     options = parser.parse_args()
+    every = range(SETTINGS[options.dataset]["seeds"])
+    seeds = options.seeds or every
+    if set(seeds) - set(every):
+        parser.error(f"the seeds of {options.dataset} are {list(every)}, not {seeds}")
     m = material(options.dataset)
-    rate, seeds = m.setting["rate"], range(m.setting["seeds"])
+    rate = m.setting["rate"]
     photos = options.dataset == "photos"
     recorder = results.Recorder(
         "fine-tuning-photos" if photos else "fine-tuning",
@@ -333,7 +332,8 @@ def main() -> None:
             "setting": m.setting,
             "recipe": COMMON,
             "shifts": {name: len(labels) for name, (_, labels) in m.shifted.items()},
-        },
+        }
+        | ({"recipes from scratch": SCRATCH} if photos else {}),
         restart=options.restart,
     )
     with recorder as rec:
@@ -343,19 +343,23 @@ def main() -> None:
                     run(rec, m, fit, "strategies", strategy, 0.0, 0) if seed == 0 else None
                 else:
                     run(rec, m, fit, "strategies", strategy, HEAD_RATE if strategy == "head only" else rate, seed)
-            if photos:
-                run(rec, m, from_scratch, "strategies", "from scratch", 1e-3, seed)
         plain = {"epochs": m.setting["few_epochs"], "augmentation": None}
         for seed in seeds:
             run(rec, m, linear_probe, "rates", "linear probe", 0.0, seed)
             for each in m.setting["sweep"]:
                 run(rec, m, functools.partial(lp_ft, **plain), "rates", "LP-FT", each, seed)
                 run(rec, m, functools.partial(everything, **plain), "rates", "everything", each, seed)
-        for seed in seeds if m.setting["recipes"] else ():
+        for seed in seeds:
             for recipe, changes in RECIPES.items():
                 each = rate * (SGD_FACTOR if changes.get("optimizer") == "sgd" else 1)
                 run(rec, m, functools.partial(lp_ft, **plain, **changes), "recipes", recipe, each, seed)
-        if not photos:
+        if photos:
+            from_nothing = functools.partial(from_scratch, size=m.setting["scratch_size"])
+            for seed in seeds:
+                for (stage, name), epochs in zip(SCRATCH_STAGES.items(), m.setting["scratch_epochs"], strict=True):
+                    fit = functools.partial(from_nothing, epochs=epochs, augmented=stage != "scratch")
+                    run(rec, m, fit, "strategies", name, SCRATCH[stage]["learning_rate"], seed)
+        elif 0 in seeds:
             copy_scratch(rec, m)
     print(f"{len(rec)} rows in {rec.path.name}")
 
