@@ -1,9 +1,9 @@
 """How much of a pretrained network to retrain, and how: strategies, learning rates, recipes, over seeds.
 
-    python scripts/results/fine_tuning.py [--dataset sketches|photos] [--seeds SEED ...]
+    python scripts/results/fine_tuning.py [--dataset sketches|photos] [--seeds SEED ...] [--parts PART ...]
 
 Writes book/results/fine-tuning.json (or fine-tuning-photos.json), row by row; interrupted and called again, it goes
-on where it was, and processes with seeds of their own may fill it together. The photos need TLBOOK_DATA and take a
+on where it was, and processes with seeds or parts of their own may fill it together. The photos need TLBOOK_DATA and take a
 reduced setting, which the record states.
 
 Rows belong to one of three parts:
@@ -37,6 +37,7 @@ from tlbook.backbones import architectures
 import keras  # isort: skip
 
 FEW = 100
+PARTS = ("strategies", "rates", "recipes")
 SHIFTS = (sketches.rotated(0.3), sketches.dark(0.6), sketches.noisy(0.4))
 SETTINGS = {
     "sketches": {
@@ -45,8 +46,8 @@ SETTINGS = {
     },
     "photos": {
         "input_size": 128, "train": 400, "validation": 200, "shifted": None, "seeds": 3,
-        "rate": 1e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 5e-4, 2e-3, 1e-2],
-        "scratch_size": 96, "scratch_epochs": [30, 60],
+        "rate": 1e-4, "epochs": 10, "few_epochs": 8, "sweep": [1e-5, 1e-4, 1e-3, 1e-2],
+        "scratch_size": 64, "scratch_epochs": [30, 60],
     },
 }  # fmt: skip
 COMMON = {"optimizer": "adam", "schedule": "cosine", "warmup_epochs": 1, "batch_size": 32, "restore_best": True}
@@ -305,11 +306,32 @@ def copy_scratch(rec: results.Recorder, m: Material) -> None:
             )
 
 
+def run_strategies(rec: results.Recorder, m: Material, seeds, photos: bool) -> None:
+    """The rows of the first part, those from scratch last."""
+    rate = m.setting["rate"]
+    for seed in seeds:
+        for strategy, fit in STRATEGIES.items():
+            if strategy == "linear probe":  # nothing in it is random
+                run(rec, m, fit, "strategies", strategy, 0.0, 0) if seed == 0 else None
+            else:
+                run(rec, m, fit, "strategies", strategy, HEAD_RATE if strategy == "head only" else rate, seed)
+    if not photos:
+        if 0 in seeds:
+            copy_scratch(rec, m)
+        return
+    from_nothing = functools.partial(from_scratch, size=m.setting["scratch_size"])
+    for seed in seeds:
+        for (stage, name), epochs in zip(SCRATCH_STAGES.items(), m.setting["scratch_epochs"], strict=True):
+            fit = functools.partial(from_nothing, epochs=epochs, augmented=stage != "scratch")
+            run(rec, m, fit, "strategies", name, SCRATCH[stage]["learning_rate"], seed)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=tuple(SETTINGS), default="sketches")
     parser.add_argument("--restart", action="store_true", help="throw recorded rows away and begin anew")
     parser.add_argument("--seeds", type=int, nargs="+", help="only these; others may run in another process")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="only these")
     options = parser.parse_args()
     every = range(SETTINGS[options.dataset]["seeds"])
     seeds = options.seeds or every
@@ -337,30 +359,18 @@ def main() -> None:
         restart=options.restart,
     )
     with recorder as rec:
-        for seed in seeds:
-            for strategy, fit in STRATEGIES.items():
-                if strategy == "linear probe":  # nothing in it is random
-                    run(rec, m, fit, "strategies", strategy, 0.0, 0) if seed == 0 else None
-                else:
-                    run(rec, m, fit, "strategies", strategy, HEAD_RATE if strategy == "head only" else rate, seed)
+        if "strategies" in options.parts:
+            run_strategies(rec, m, seeds, photos)
         plain = {"epochs": m.setting["few_epochs"], "augmentation": None}
-        for seed in seeds:
+        for seed in seeds if "rates" in options.parts else ():
             run(rec, m, linear_probe, "rates", "linear probe", 0.0, seed)
             for each in m.setting["sweep"]:
                 run(rec, m, functools.partial(lp_ft, **plain), "rates", "LP-FT", each, seed)
                 run(rec, m, functools.partial(everything, **plain), "rates", "everything", each, seed)
-        for seed in seeds:
+        for seed in seeds if "recipes" in options.parts else ():
             for recipe, changes in RECIPES.items():
                 each = rate * (SGD_FACTOR if changes.get("optimizer") == "sgd" else 1)
                 run(rec, m, functools.partial(lp_ft, **plain, **changes), "recipes", recipe, each, seed)
-        if photos:
-            from_nothing = functools.partial(from_scratch, size=m.setting["scratch_size"])
-            for seed in seeds:
-                for (stage, name), epochs in zip(SCRATCH_STAGES.items(), m.setting["scratch_epochs"], strict=True):
-                    fit = functools.partial(from_nothing, epochs=epochs, augmented=stage != "scratch")
-                    run(rec, m, fit, "strategies", name, SCRATCH[stage]["learning_rate"], seed)
-        elif 0 in seeds:
-            copy_scratch(rec, m)
     print(f"{len(rec)} rows in {rec.path.name}")
 
 
