@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlbook.datasets.decoding import BadImage, decode
+from tlbook.datasets.duplicates import NearDuplicate, near_duplicates, perceptual_hash
 from tlbook.datasets.folders import FRACTIONS, load_folder
 from tlbook.datasets.published import NAMED, BadArchive, DataUnavailable, cache_folder
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split
@@ -25,11 +26,14 @@ __all__ = [
     "Finding",
     "LeftOut",
     "LeftOutWarning",
+    "NearDuplicate",
     "Split",
     "cache_folder",
     "decode",
     "load",
     "names",
+    "near_duplicates",
+    "perceptual_hash",
 ]
 
 

@@ -6,6 +6,7 @@ probabilities. Values come with their interval as an :class:`Estimate`,
 comparisons as a :class:`PairedTest` whose verdict may be "cannot tell".
 """
 
+from tlbook.evaluation.areas import average_precision, roc_area
 from tlbook.evaluation.calibration import (
     Reliability,
     brier_score,
@@ -53,18 +54,24 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
+from tlbook.evaluation.reporting import Calibration, ClassScores, Mistake, Report, report
 from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
 
 __all__ = [
+    "Calibration",
     "Choice",
+    "ClassScores",
     "Estimate",
+    "Mistake",
     "PairedTest",
     "PrecisionRecall",
     "Reliability",
+    "Report",
     "Roc",
     "SeedSpread",
     "Threshold",
     "accuracy",
+    "average_precision",
     "bayes_threshold",
     "best_threshold",
     "bootstrap",
@@ -93,6 +100,8 @@ __all__ = [
     "probabilities",
     "recall",
     "reliability",
+    "report",
+    "roc_area",
     "roc_curve",
     "seed_spread",
     "unpack_right",

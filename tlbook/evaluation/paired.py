@@ -19,6 +19,7 @@ __all__ = ["PairedTest", "compare", "compare_all", "holm", "mcnemar", "paired_bo
 
 _ROUNDING = 1e-12  # differences of shares, multiples of 1/n, that are smaller are none
 
+
 @dataclass(frozen=True)
 class PairedTest:
     """Outcome of a paired comparison of A with B.

@@ -12,6 +12,7 @@ __all__ = ["images_needed", "images_needed_paired"]
 
 _ROUNDING = 1e-12  # of sums such as 0.981 + 0.986
 
+
 def _check(accuracy_a: float, accuracy_b: float, power: float) -> None:
     for value in (accuracy_a, accuracy_b):
         if not 0 <= value <= 1:
