@@ -11,6 +11,7 @@ from PIL import Image
 from tlbook import backbones, datasets, features
 from tlbook.backbones import Backbone
 from tlbook.datasets import Split
+from tlbook.features import cache, engines, extraction
 
 import keras  # isort: skip
 
@@ -41,8 +42,8 @@ def split(tmp_path, images) -> Split:
 def passes(monkeypatch):
     """Counts the passes through a backbone."""
     counted = []
-    real = features._run
-    monkeypatch.setattr(features, "_run", lambda *args: counted.append(args[2]) or real(*args))
+    real = extraction._run
+    monkeypatch.setattr(extraction, "_run", lambda *args: counted.append(args[2]) or real(*args))
     return counted
 
 
@@ -138,7 +139,7 @@ def test_only_a_few_batches_are_alive(backbone, monkeypatch):
                 most = max(most, len(alive))
             yield batch
 
-    monkeypatch.setattr(features, "_batches", batches)
+    monkeypatch.setattr(extraction, "_batches", batches)
     result = extract(backbone, np.zeros((4 * 50, SIZE, SIZE, 3), np.uint8), batch_size=4)
     assert len(result) == 200
     assert 1 <= most <= 3
@@ -326,7 +327,7 @@ def test_interrupted_write_leaves_nothing(backbone, images, tmp_path, monkeypatc
         file.write(b"half of it")
         raise error
 
-    monkeypatch.setattr(features.np, "savez", fail)
+    monkeypatch.setattr(cache.np, "savez", fail)
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
             features.extract(backbone, images, cache_dir=tmp_path)
@@ -335,7 +336,7 @@ def test_interrupted_write_leaves_nothing(backbone, images, tmp_path, monkeypatc
             result = features.extract(backbone, images, cache_dir=tmp_path)
         np.testing.assert_array_equal(result, extract(backbone, images))
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(features.np, "savez", real)
+    monkeypatch.setattr(cache.np, "savez", real)
     features.extract(backbone, images, cache_dir=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -346,8 +347,8 @@ def test_writers_at_once_never_read_a_torn_file(tmp_path):
 
     def work(_):
         for _ in range(25):
-            features._write(path, expected)
-            stored = features._read(path, 400)
+            cache.write(path, expected)
+            stored = cache.read(path, 400)
             assert stored is not None
             assert (stored == expected).all()
 
@@ -382,3 +383,129 @@ def test_nothing_is_printed_or_warned(images, capfd, recwarn):
     features.extract(fresh, images, cache=False, layer=fresh.stages[0])
     assert capfd.readouterr() == ("", "")
     assert [str(warning.message) for warning in recwarn if warning.category is UserWarning] == []
+
+
+# ---- engines ------------------------------------------------------------------------------------
+
+fast = pytest.mark.skipif(bool(engines.missing_packages()), reason="the packages of tlbook[fast] are not installed")
+
+
+def largest_gap(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two arrays of features, relative to the largest feature."""
+    return float(np.abs(a - b).max() / np.abs(a).max())
+
+
+AVAILABLE = [name for name in backbones.names() if backbones.info(name).available]
+
+
+@fast
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_the_two_engines_agree(name):
+    """Every backbone whose weights are here: every stage and the output."""
+    backbone = backbones.load(name, input_size=64)
+    few = np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), np.uint8)
+    slow = extract(backbone, few, layer=backbone.stages, engine="keras")
+    quick = extract(backbone, few, layer=backbone.stages, engine="onnxruntime")
+    assert quick.keys() == slow.keys() and all(value.dtype == np.float32 for value in quick.values())
+    assert max(largest_gap(slow[layer], quick[layer]) for layer in backbone.stages) < 1e-4
+    own = [extract(backbone, few, engine=engine) for engine in ("keras", "onnxruntime")]
+    assert largest_gap(*own) < 1e-4
+    assert own[0].std() > 0
+
+
+@fast
+@pytest.mark.parametrize("name", ["vgg16", "efficientnet_v2_b0"])
+def test_other_kinds_of_preprocessing_are_exported_too(name, tmp_path):
+    """Weights that are not here: random ones show that the graph is whole, with one input."""
+    backbone = backbones.load(name, weights=None, input_size=32)
+    few = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    assert largest_gap(*(extract(backbone, few, engine=engine) for engine in ("keras", "onnxruntime"))) < 1e-4
+
+
+@fast
+def test_the_fast_engine_takes_all_sizes_and_types(backbone, images, split):
+    expected = extract(backbone, images, engine="keras")
+    for given in (images, images.astype(np.float64), split):
+        for batch_size in (1, 4, 21, 64):
+            result = extract(backbone, given, batch_size=batch_size, engine="onnxruntime")
+            assert largest_gap(expected, result) < 1e-4
+    assert extract(backbone, images[:0], engine="onnxruntime").shape == (0, 128)
+
+
+@fast
+def test_a_trained_backbone_has_another_graph(images):
+    one = backbones.load("sketchnet", weights=None, input_size=SIZE, seed=1)
+    before = extract(one, images, engine="onnxruntime")
+    one.model.set_weights([value * 0.5 for value in one.model.get_weights()])
+    after = extract(one, images, engine="onnxruntime")
+    assert largest_gap(after, extract(one, images, engine="keras")) < 1e-4
+    assert largest_gap(before, after) > 0.01
+
+
+@fast
+def test_the_graph_is_kept_beside_the_features_and_a_torn_one_is_written_anew(backbone, images, tmp_path, monkeypatch):
+    written = []
+    real = engines.write_graph
+    monkeypatch.setattr(engines, "write_graph", lambda *args: written.append(1) or real(*args))
+    monkeypatch.setattr(engines, "_SESSIONS", {})
+
+    def again(n):
+        engines._SESSIONS.clear()
+        return features.extract(backbone, images[:n], cache_dir=tmp_path, engine="onnxruntime")
+
+    expected = again(3)
+    (graph,) = (tmp_path / "graphs").iterdir()
+    np.testing.assert_array_equal(again(4)[:3], expected)
+    assert len(written) == 1
+    graph.write_bytes(graph.read_bytes()[:1000])
+    np.testing.assert_allclose(again(5)[:3], expected, rtol=1e-5, atol=1e-6)
+    assert len(written) == 2 and list((tmp_path / "graphs").iterdir()) == [graph]
+
+
+@fast
+def test_a_failed_export_leaves_nothing(backbone, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "_SESSIONS", {})
+
+    def fail(self, path, **options):
+        with open(path, "wb") as file:
+            file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(keras.Model, "export", fail)
+    with pytest.raises(OSError, match="disk full"):
+        features.extract(backbone, images, cache_dir=tmp_path, engine="onnxruntime")
+    assert list((tmp_path / "graphs").iterdir()) == []
+    monkeypatch.setattr(engines, "FEW", 1)
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    with pytest.warns(UserWarning, match="Keras in place of ONNX Runtime.*disk full"):
+        result = features.extract(backbone, images, cache_dir=tmp_path)
+    np.testing.assert_allclose(result, extract(backbone, images, engine="keras"), rtol=1e-5)
+
+
+def test_which_engine_is_taken(monkeypatch):
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    monkeypatch.setattr(engines, "missing_packages", list)
+    assert engines.choose("auto", engines.FEW) == "onnxruntime"
+    assert engines.choose("auto", engines.FEW - 1) == "keras"
+    assert engines.choose("onnxruntime", 1) == "onnxruntime"
+    assert engines.choose("keras", 10**6) == "keras"
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    assert engines.choose("auto", 10**6) == "keras"
+    monkeypatch.setattr(engines, "missing_packages", lambda: ["onnxruntime"])
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    assert engines.choose("auto", 10**6) == "keras"
+    with pytest.raises(ValueError, match=r"needs the packages onnxruntime: pip install 'tlbook\[fast\]'"):
+        engines.choose("onnxruntime", 1)
+
+
+def test_unknown_engine_is_refused_even_where_the_cache_has_the_features(backbone, images, tmp_path):
+    features.extract(backbone, images, cache_dir=tmp_path)
+    with pytest.raises(ValueError, match="engine is one of auto, keras, onnxruntime; got 'tensorrt'"):
+        features.extract(backbone, images, cache_dir=tmp_path, engine="tensorrt")
+
+
+def test_the_wish_for_threads_is_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert engines.threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert 1 <= engines.threads() <= (os.cpu_count() or 1)

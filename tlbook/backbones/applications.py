@@ -20,6 +20,8 @@ import tlbook._quiet  # noqa: F401
 import keras  # isort: skip
 
 _IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
+# Of values from 0 to 1, R, G, B; in Keras's EfficientNetV2 as means and variances.
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class WeightsUnavailable(OSError):
@@ -37,9 +39,14 @@ def _to_centred_bgr(x):
     return keras.layers.Rescaling(1.0, offset=[-mean for mean in _IMAGENET_BGR_MEAN], name="preprocess")(x)
 
 
-def _unchanged(x):
-    """The application has its own preprocessing layers."""
-    return x
+def _to_standardised(x):
+    """Subtract ImageNet's mean and divide by its deviation, channel by channel: Keras's mode "torch".
+
+    EfficientNetV2's own preprocessing layers do the same, but Keras cannot export them to ONNX (their constants become inputs).
+    """
+    scale = [1 / (255 * deviation) for deviation in _IMAGENET_DEVIATION]
+    offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_DEVIATION, strict=True)]
+    return keras.layers.Rescaling(scale, offset=offset, name="preprocess")(x)
 
 
 @dataclass(frozen=True)
@@ -214,8 +221,8 @@ APPLICATIONS = {
     ),
     "efficientnet_v2_b0": Application(
         function="EfficientNetV2B0",
-        options={"include_preprocessing": True},
-        preprocess=_unchanged,
+        options={"include_preprocessing": False},
+        preprocess=_to_standardised,
         weights_file="efficientnetv2-b0_notop.h5",
         size="24 MB",
         parameters=5_919_312,

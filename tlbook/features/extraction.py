@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,12 +16,9 @@ import numpy as np
 
 from tlbook.backbones import Backbone
 from tlbook.datasets import Split, cache_folder
+from tlbook.features import cache as store
+from tlbook.features import engines
 from tlbook.progress import bar
-
-import keras  # isort: skip
-
-_FORMAT = "1"  # of the cache files; another number leaves old files unused
-_POOLED = "features"  # in a cache key: the backbone's own output
 
 
 def _as_images(images: np.ndarray, size: int) -> np.ndarray:
@@ -66,85 +61,40 @@ def _batches(images: np.ndarray | Split, size: int, batch_size: int) -> Iterator
             yield images[start : start + batch_size]
 
 
-def _stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
-    """The backbone's model with one pooled output for each layer asked for."""
-    if list(layers) == [None]:
-        return backbone.model
-    outputs = []
-    for name in layers:
-        if name is None:
-            outputs.append(backbone.model.outputs[0])
-        else:
-            pool = keras.layers.GlobalAveragePooling2D()
-            outputs.append(pool(backbone.model.get_layer(name).output))
-    return keras.Model(backbone.model.inputs[0], outputs)
-
-
 def _run(
     backbone: Backbone,
     images: np.ndarray | Split,
     layers: Sequence[str | None],
     batch_size: int,
     progress: bool,
+    engine: str,
+    graphs: Path | None,
 ) -> list[np.ndarray]:
-    """One pass with Keras: float32 (n, d) for each layer."""
-    model = _stage_model(backbone, layers)
-    results = [np.empty((len(images), int(output.shape[-1])), np.float32) for output in model.outputs]
+    """One pass: float32 (n, d) for each layer."""
+    name = engines.choose(engine, len(images))
+    if name == "onnxruntime":
+        try:
+            forward = engines.onnx_engine(backbone, layers, graphs)
+        except Exception as error:
+            if engine != "auto":
+                raise
+            warnings.warn(f"Keras in place of ONNX Runtime, which failed ({error})", stacklevel=3)
+            name = "keras"
+    if name == "keras":
+        forward = engines.keras_engine(backbone, layers, batch_size)
+    widths = [
+        backbone.feature_dim if layer is None else int(backbone.model.get_layer(layer).output.shape[-1])
+        for layer in layers
+    ]
+    results = [np.empty((len(images), width), np.float32) for width in widths]
     done = 0
     with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
         for batch in _batches(images, backbone.input_size, batch_size):
-            count = len(batch)
-            if done and count < batch_size:
-                # A last batch of another shape would be compiled for itself.
-                padding = np.zeros((batch_size - count, *batch.shape[1:]), batch.dtype)
-                batch = np.concatenate([batch, padding])
-            outputs = model.predict_on_batch(batch)
-            for result, output in zip(results, outputs if len(results) > 1 else [outputs], strict=True):
-                result[done : done + count] = np.asarray(output)[:count]
-            done += count
-            ticker.advance(count)
+            for result, output in zip(results, forward(batch), strict=True):
+                result[done : done + len(batch)] = output
+            done += len(batch)
+            ticker.advance(len(batch))
     return results
-
-
-def _cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | None, contents: str) -> Path:
-    key = "\n".join((_FORMAT, fingerprint, str(backbone.input_size), layer or _POOLED, contents))
-    return folder / f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
-
-
-def _read(path: Path, n: int) -> np.ndarray | None:
-    """The features in a cache file; None where it is missing, torn or not what it says."""
-    try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            return None
-        with stored:  # a zip file: each entry has a checksum
-            features = stored["features"]
-            key = str(stored["key"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        return None
-    if key != path.stem or features.dtype != np.float32 or features.ndim != 2 or len(features) != n:
-        return None
-    return features
-
-
-def _write(path: Path, features: np.ndarray) -> None:
-    """Write a cache file whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, features=features, key=np.array(path.stem))
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _keep(path: Path, features: np.ndarray) -> None:
-    try:
-        _write(path, features)
-    except OSError as error:  # a full disk or a read-only folder is no reason to lose the result
-        warnings.warn(f"the features could not be kept in {path.parent} ({error})", stacklevel=3)
 
 
 def extract(
@@ -156,6 +106,7 @@ def extract(
     cache: bool = True,
     cache_dir: str | os.PathLike | None = None,
     progress: bool = True,
+    engine: str = "auto",
 ) -> np.ndarray | dict[str, np.ndarray]:
     """Features of images: one pass through the backbone in inference mode.
 
@@ -181,6 +132,11 @@ def extract(
         By default ``features`` in :func:`tlbook.datasets.cache_folder`.
     progress : bool, default True
         Show a bar on a terminal.
+    engine : {"auto", "keras", "onnxruntime"}, default "auto"
+        What computes. "auto" takes ONNX Runtime where no GPU is, the packages of
+        ``tlbook[fast]`` are installed and there are 256 images or more, else
+        Keras. The features are the same but for rounding, a few millionths of
+        the largest, so the cache does not tell them apart.
 
     Returns
     -------
@@ -190,7 +146,8 @@ def extract(
     Raises
     ------
     ValueError
-        Images of another shape, type or range; an unknown layer.
+        Images of another shape, type or range; an unknown layer or engine; an
+        engine that is not installed.
     """
     if not isinstance(backbone, Backbone):
         raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
@@ -207,21 +164,24 @@ def extract(
 
     found: dict[str | None, np.ndarray] = {}
     paths: dict[str | None, Path] = {}
+    graphs = None
     if cache and layers:
         folder = Path(cache_dir) if cache_dir is not None else cache_folder() / "features"
+        graphs = folder / "graphs"
         fingerprint, contents = backbone.fingerprint, _contents(images)
         for name in layers:
-            paths[name] = _cache_path(folder, fingerprint, backbone, name, contents)
-            stored = _read(paths[name], len(images))
+            paths[name] = store.cache_path(folder, fingerprint, backbone, name, contents)
+            stored = store.read(paths[name], len(images))
             if stored is not None:
                 found[name] = stored
     missing = [name for name in layers if name not in found]
+    engines.choose(engine, len(images))  # refuses a wrong name before the cache could hide it
     if missing:
-        computed = _run(backbone, images, missing, int(batch_size), progress)
+        computed = _run(backbone, images, missing, int(batch_size), progress, engine, graphs)
         for name, features in zip(missing, computed, strict=True):
             found[name] = features
             if cache:
-                _keep(paths[name], features)
+                store.keep(paths[name], features)
     if single:
         return found[layer]
     return {name: found[name] for name in layers}

@@ -1,0 +1,58 @@
+"""Features on disk: one file for each backbone, layer and set of images, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from tlbook.backbones import Backbone
+
+_FORMAT = "1"  # of the cache files; another number leaves old files unused
+_POOLED = "features"  # in a cache key: the backbone's own output
+
+
+def cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | None, contents: str) -> Path:
+    key = "\n".join((_FORMAT, fingerprint, str(backbone.input_size), layer or _POOLED, contents))
+    return folder / f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+
+def read(path: Path, n: int) -> np.ndarray | None:
+    """The features in a cache file; None where it is missing, torn or not what it says."""
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            return None
+        with stored:  # a zip file: each entry has a checksum
+            features = stored["features"]
+            key = str(stored["key"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return None
+    if key != path.stem or features.dtype != np.float32 or features.ndim != 2 or len(features) != n:
+        return None
+    return features
+
+
+def write(path: Path, features: np.ndarray) -> None:
+    """Write a cache file whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, features=features, key=np.array(path.stem))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def keep(path: Path, features: np.ndarray) -> None:
+    try:
+        write(path, features)
+    except OSError as error:  # a full disk or a read-only folder is no reason to lose the result
+        warnings.warn(f"the features could not be kept in {path.parent} ({error})", stacklevel=3)

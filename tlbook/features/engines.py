@@ -1,0 +1,179 @@
+"""What carries images through a frozen network: Keras, or ONNX Runtime, which is several times faster on a CPU.
+
+Both compute the same function in float32; features differ by rounding, a few millionths of the largest (tests hold them within
+1e-4). ONNX Runtime runs a graph that Keras writes; writing it takes seconds, so it is kept on disk under the hash of the
+network's architecture and weights.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tlbook._quiet import stderr_held
+from tlbook.backbones import Backbone
+
+import keras  # isort: skip
+
+ENGINES = ("auto", "keras", "onnxruntime")
+"""Names that :func:`tlbook.features.extract` takes."""
+
+FEW = 256
+"""Below so many images writing the graph takes longer than it saves."""
+
+_FORMAT = "1"  # of the graphs kept on disk; another number leaves old files unused
+
+_KEPT = 3  # sessions in memory, for those who extract again and again without a cache
+_SESSIONS: dict = {}
+
+Engine = Callable[[np.ndarray], list[np.ndarray]]
+
+
+def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
+    """The backbone's model with one pooled output for each layer asked for; None is its own output."""
+    if list(layers) == [None]:
+        return backbone.model
+    outputs = []
+    for name in layers:
+        if name is None:
+            outputs.append(backbone.model.outputs[0])
+        else:
+            pool = keras.layers.GlobalAveragePooling2D()
+            outputs.append(pool(backbone.model.get_layer(name).output))
+    return keras.Model(backbone.model.inputs[0], outputs)
+
+
+def missing_packages() -> list[str]:
+    """What ONNX Runtime needs here and is not installed."""
+    return [name for name in ("onnx", "tf2onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether Keras computes on a GPU (or says nothing about it)."""
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except Exception:  # not every backend lists devices
+        return True
+
+
+def choose(name: str, n: int) -> str:
+    """The engine for n images: "keras" or "onnxruntime"; refuses what is unknown or cannot be had."""
+    if name not in ENGINES:
+        raise ValueError(f"engine is one of {', '.join(ENGINES)}; got {name!r}")
+    if name == "auto":
+        fast = n >= FEW and not has_gpu() and not missing_packages()
+        return "onnxruntime" if fast else "keras"
+    if name == "onnxruntime" and (missing := missing_packages()):
+        raise ValueError(
+            f"engine='onnxruntime' needs the packages {', '.join(missing)}: pip install 'tlbook[fast]', "
+            "or leave engine='auto', which takes Keras then"
+        )
+    return name
+
+
+def keras_engine(backbone: Backbone, layers: Sequence[str | None], batch_size: int) -> Engine:
+    """Keras in inference mode; a short batch is filled up, since another shape would be compiled for itself."""
+    model = stage_model(backbone, layers)
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        count = len(batch)
+        if run.called and count < batch_size:
+            batch = np.concatenate([batch, np.zeros((batch_size - count, *batch.shape[1:]), batch.dtype)])
+        run.called = True
+        outputs = model.predict_on_batch(batch)
+        return [np.asarray(output)[:count] for output in (outputs if len(layers) > 1 else [outputs])]
+
+    run.called = False
+    return run
+
+
+def threads() -> int:
+    """Threads of ONNX Runtime: as OMP_NUM_THREADS says, else the cores this process may use."""
+    wish = os.environ.get("OMP_NUM_THREADS", "")
+    if wish.isdigit() and int(wish) > 0:
+        return int(wish)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def onnx_engine(backbone: Backbone, layers: Sequence[str | None], folder: Path | None) -> Engine:
+    """ONNX Runtime on the CPU, with the graph from a folder or written there now; None keeps it nowhere on disk."""
+    name = graph_name(backbone, layers)
+    if name in _SESSIONS:
+        session = _SESSIONS[name]
+    elif folder is None:
+        with tempfile.TemporaryDirectory(prefix="tlbook-graph-") as passing:
+            session = _opened(backbone, layers, Path(passing) / name)
+    else:
+        session = _opened(backbone, layers, folder / name)
+    _SESSIONS.pop(name, None)
+    _SESSIONS[name] = session  # the latest last
+    while len(_SESSIONS) > _KEPT:
+        del _SESSIONS[next(iter(_SESSIONS))]
+    (given,) = session.get_inputs()
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        return session.run(None, {given.name: batch.astype(np.float32, copy=False)})
+
+    return run
+
+
+def _opened(backbone: Backbone, layers: Sequence[str | None], path: Path):
+    session = _session(path) if path.is_file() else None
+    if session is None:  # not there, or torn
+        write_graph(stage_model(backbone, layers), path)
+        session = _session(path)
+    if session is None:
+        raise RuntimeError(f"ONNX Runtime cannot read the graph of {backbone.name} that Keras wrote")
+    return session
+
+
+def graph_name(backbone: Backbone, layers: Sequence[str | None]) -> str:
+    """File name of a graph: it holds the hash of architecture, weights and outputs."""
+    key = "\n".join(
+        (_FORMAT, keras.__version__, backbone.fingerprint, str(backbone.input_size), *(name or "" for name in layers))
+    )
+    return f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.onnx"
+
+
+def write_graph(model: keras.Model, path: Path) -> None:
+    """Write a Keras model as an ONNX graph, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".onnx", dir=path.parent)
+    os.close(handle)
+    try:
+        with stderr_held(), warnings.catch_warnings():  # tf2onnx and TensorFlow report on their own workings
+            warnings.simplefilter("ignore")
+            model(
+                np.zeros((1, *model.inputs[0].shape[1:]), np.float32), training=False
+            )  # Keras exports what was called once
+            model.export(temporary, format="onnx", verbose=False)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _session(path: Path):
+    """A session, or None where the file is not a whole graph."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = 3
+    # A thread that waits would otherwise spin, on a core that decodes the next images.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception:  # ONNX Runtime raises kinds of its own for a torn file
+        return None
