@@ -30,6 +30,7 @@ from tlbook.plotting.curves import (
 from tlbook.plotting.decision import accuracy_surface
 from tlbook.plotting.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
 from tlbook.plotting.images import error_gallery, image_grid
+from tlbook.plotting.interpret import feature_planes, heat_maps, neighbour_rows
 from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, receptive_field_map, there_and_back
 from tlbook.plotting.style import PALETTE, style
 from tlbook.plotting.transfer import network_diagram, penalty_curve
@@ -46,12 +47,15 @@ __all__ = [
     "error_gallery",
     "feature_map_2d",
     "feature_maps",
+    "feature_planes",
     "filter_grid",
+    "heat_maps",
     "image_grid",
     "kernel_step",
     "learning_curve",
     "logits_to_loss",
     "magnified",
+    "neighbour_rows",
     "network_diagram",
     "number_grid",
     "penalty_curve",

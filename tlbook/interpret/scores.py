@@ -1,0 +1,205 @@
+"""How well heat maps agree with masks of what is there, and with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage, stats
+
+from tlbook.evaluation import Estimate, bootstrap, wilson
+
+
+@dataclass(frozen=True)
+class MaskScore:
+    """Heat maps scored against masks.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    values : ndarray of float64, shape (n,)
+        One score for each image, 0 to 1; NaN where the image was left out.
+    areas : ndarray of float64, shape (n,)
+        Share of the image that would count as inside: the score to be expected of
+        a map that knows nothing.
+    estimate : Estimate
+        Mean score with its interval over images.
+    chance : float
+        Mean area over the same images.
+    gain : Estimate
+        Mean of score minus area with its bootstrap interval over images, in points.
+        Above zero: better than a map that knows nothing.
+    blank : int
+        Maps without any heat.
+    left_out : int
+        Images that were not scored.
+    """
+
+    name: str
+    values: np.ndarray
+    areas: np.ndarray
+    estimate: Estimate
+    chance: float
+    gain: Estimate
+    blank: int
+    left_out: int
+
+    def __str__(self) -> str:
+        text = f"{self.name}: {self.estimate}, chance {100 * self.chance:.1f} %, n = {self.estimate.n}"
+        notes = [f"{count} {what}" for count, what in ((self.blank, "blank"), (self.left_out, "left out")) if count]
+        return text + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _checked(heatmaps: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
+    heat, inside = np.asarray(heatmaps), np.asarray(masks)
+    if heat.ndim != 3 or not heat.size:
+        raise ValueError(f"heatmaps have shape {heat.shape}; (n, height, width) with n ≥ 1 is needed")
+    if inside.shape != heat.shape:
+        raise ValueError(
+            f"heatmaps have shape {heat.shape} and masks {inside.shape}; both must be (n, height, width) "
+            "(grad_cam(upsample=True) gives maps of the images' size)"
+        )
+    if inside.dtype != bool:
+        raise ValueError(f"masks are of type bool; got {inside.dtype}")
+    if heat.dtype.kind not in "biuf" or not np.isfinite(heat).all():
+        raise ValueError("heatmaps must be finite real numbers")
+    return np.maximum(heat.astype(np.float64), 0), inside
+
+
+def _peak(heat: np.ndarray) -> tuple[int, int]:
+    """Place of the largest value; of several, the one nearest to their middle.
+
+    Interpolation makes small plateaus, and the first of their pixels would lie to the upper left.
+    """
+    places = np.argwhere(heat == heat.max())
+    return tuple(places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))])
+
+
+def _mean(values: np.ndarray, *, unit: str = "%", seed: int = 0) -> Estimate:
+    if len(values) < 2:
+        value = float(values[0]) if len(values) else float("nan")
+        whole = (-1.0, 1.0) if unit == "points" else (0.0, 1.0)
+        return Estimate(value, *whole, len(values), unit=unit)
+    return bootstrap(np.mean, values, vectorized=True, unit=unit, seed=seed)
+
+
+def _score(name: str, values: np.ndarray, areas: np.ndarray, blank: np.ndarray, share: bool) -> MaskScore:
+    kept = ~np.isnan(values)
+    scored = values[kept]
+    estimate = wilson(int(scored.sum()), len(scored)) if share else _mean(scored)
+    return MaskScore(
+        name,
+        values,
+        areas,
+        estimate,
+        float(areas[kept].mean()) if kept.any() else float("nan"),
+        _mean(scored - areas[kept], unit="points"),
+        int(blank.sum()),
+        int((~kept).sum()),
+    )
+
+
+def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0) -> MaskScore:
+    """Share of the images whose hottest pixel lies inside the mask (Zhang et al. 2018).
+
+    Parameters
+    ----------
+    heatmaps : array_like, shape (n, height, width)
+        What is negative counts as 0.
+    masks : array_like of bool, shape (n, height, width)
+    tolerance : int
+        A point so many pixels away from the mask (Euclidean) still counts as inside;
+        the paper uses 15 on photographs.
+
+    Returns
+    -------
+    MaskScore
+        ``values`` are 0 and 1, the interval is Wilson's. A map without heat points
+        nowhere and is a miss; an image whose mask is empty has nothing to be found
+        and is left out. Of several equal maxima the one nearest to their middle
+        counts.
+
+    Raises
+    ------
+    ValueError
+        Shapes or types that do not fit; a negative tolerance.
+    """
+    heat, inside = _checked(heatmaps, masks)
+    if isinstance(tolerance, bool) or int(tolerance) != tolerance or tolerance < 0:
+        raise ValueError(f"tolerance={tolerance!r}: a whole number of pixels, 0 or more, is needed")
+    full = inside.any(axis=(1, 2))
+    if tolerance:
+        inside = np.stack(
+            [
+                ndimage.distance_transform_edt(~mask) <= tolerance if any_ else mask
+                for mask, any_ in zip(inside, full, strict=True)
+            ]
+        )
+    blank = heat.max(axis=(1, 2)) <= 0
+    values = np.array([0.0 if b else float(mask[_peak(h)]) for h, mask, b in zip(heat, inside, blank, strict=True)])
+    return _score("pointing game", np.where(full, values, np.nan), inside.mean(axis=(1, 2)), blank & full, share=True)
+
+
+def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
+    """Share of the heat that lies inside the mask (Wang et al. 2020, section 4.3).
+
+    Parameters
+    ----------
+    heatmaps : array_like, shape (n, height, width)
+        What is negative counts as 0.
+    masks : array_like of bool, shape (n, height, width)
+
+    Returns
+    -------
+    MaskScore
+        The interval is a bootstrap over images. A map without heat has no share,
+        and an image whose mask is empty nothing to be found: both are left out. A
+        uniform map scores its mask's area.
+
+    Raises
+    ------
+    ValueError
+        Shapes or types that do not fit.
+    """
+    heat, inside = _checked(heatmaps, masks)
+    total = heat.sum(axis=(1, 2))
+    blank, full = total <= 0, inside.any(axis=(1, 2))
+    share = (heat * inside).sum(axis=(1, 2)) / np.where(blank, 1, total)
+    values = np.where(blank | ~full, np.nan, share)
+    return _score("energy inside", values, inside.mean(axis=(1, 2)), blank & full, share=False)
+
+
+def rank_correlation(heatmaps: np.ndarray, others: np.ndarray) -> Estimate:
+    """Mean over images of Spearman's rank correlation between two heat maps.
+
+    The measure of Adebayo et al. (2018) for their sanity check: does a map stay
+    the same when the network's weights are drawn anew?
+
+    Parameters
+    ----------
+    heatmaps, others : array_like, shape (n, height, width)
+
+    Returns
+    -------
+    Estimate
+        From −1 to 1, with a bootstrap interval over images. A pair in which a map is
+        constant has no correlation and is left out.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit.
+    """
+    first, second = np.asarray(heatmaps, np.float64), np.asarray(others, np.float64)
+    if first.ndim != 3 or first.shape != second.shape or not first.size:
+        raise ValueError(f"two arrays (n, height, width) of one shape are needed; got {first.shape} and {second.shape}")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("heat maps must be finite")
+    a, b = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    kept = (np.ptp(a, axis=1) > 0) & (np.ptp(b, axis=1) > 0)
+    values = np.array([stats.spearmanr(x, y).statistic for x, y in zip(a[kept], b[kept], strict=True)])
+    if len(values) < 2:
+        return Estimate(float(values[0]) if len(values) else float("nan"), -1.0, 1.0, len(values), unit="")
+    return bootstrap(np.mean, values, vectorized=True, unit="")
