@@ -185,7 +185,20 @@ def receptive_field_map(picture: np.ndarray, fields: Mapping[str, Field], *, sca
                 )
             )
         right.barh(number, field.size, color=COLOURS[number], height=0.6)
-        right.text(field.size, number, f" {field.size}", va="center", fontsize=10)
+        background = {
+            "facecolor": "white",
+            "edgecolor": "none",
+            "pad": 0.5,
+        }  # keeps the line of the image's side out of it
+        right.annotate(
+            f"{field.size}",
+            (field.size, number),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
+            bbox=background,
+        )
     left.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[], xlabel="middle unit of each stage")
     right.axvline(side, color=INK, linestyle=":", linewidth=1)
     right.text(side, -0.62, "image", ha="center", va="bottom", fontsize=10)
