@@ -56,6 +56,7 @@ from tlbook.evaluation.paired import (
 from tlbook.evaluation.power import images_needed, images_needed_paired
 from tlbook.evaluation.reporting import Calibration, ClassScores, Mistake, Report, report
 from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
+from tlbook.evaluation.test_time import average_views
 
 __all__ = [
     "Calibration",
@@ -72,6 +73,7 @@ __all__ = [
     "Threshold",
     "accuracy",
     "average_precision",
+    "average_views",
     "bayes_threshold",
     "best_threshold",
     "bootstrap",

@@ -57,12 +57,14 @@ class Batches(keras.utils.PyDataset):
 
     The batches are of nearly equal size, at most ``batch_size``: a rest of one
     or two images would make a batch whose gradient and batch statistics are
-    mostly noise.
+    mostly noise. With ``labelled`` the input is a dict of ``"images"`` and
+    ``"labels"``, for augmentation that mixes labels.
     """
 
-    def __init__(self, source: Source, order: np.ndarray, batch_size: int) -> None:
+    def __init__(self, source: Source, order: np.ndarray, batch_size: int, labelled: bool = False) -> None:
         super().__init__()
         self._source = source
+        self._labelled = labelled
         self._batch_size = batch_size
         self.reorder(order)
 
@@ -73,9 +75,10 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
         positions = self._parts[index]
-        return self._source.images(positions), self._source.labels[positions].astype(np.int32)
+        images, labels = self._source.images(positions), self._source.labels[positions].astype(np.int32)
+        return ({"images": images, "labels": labels} if self._labelled else images), labels
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:

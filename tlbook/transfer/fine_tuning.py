@@ -29,6 +29,7 @@ def fine_tune(
     warmup_epochs: float = 0.0,
     weight_decay: float | None = None,
     l2_sp: float | tuple[float, float] | None = None,
+    l2: float = 0.0,
     layer_decay: float | None = None,
     learning_rates: Mapping[str, float] | None = None,
     groups: int | Sequence[str] | Mapping[str, Sequence[str]] = 4,
@@ -80,6 +81,9 @@ def fine_tune(
         α/2‖w − w⁰‖² + β/2‖v‖² is added to the loss, with w the trainable
         weights outside the head, w⁰ their values when this function is called
         and v the head's kernel. One number stands for both.
+    l2 : float
+        λ of the penalty λ/2‖w‖² on all trainable kernels, added to the loss. Its gradient
+        goes through the optimiser; what ``weight_decay`` subtracts does not.
     layer_decay : float, optional
         In (0, 1]: the head has the common rate and each group the rate of the
         next deeper one times this (Howard & Ruder 2018, section 3.1, use 1/2.6).
@@ -95,7 +99,9 @@ def fine_tune(
         :func:`~tlbook.transfer.gradual_unfreezing`.
     augmentation : keras.layers.Layer, optional
         Layer or Sequential: float32 (n, h, w, 3) with values 0–255 in and out.
-        Applied to training batches only.
+        Applied to training batches only. ``keras.layers.MixUp`` and ``CutMix``, alone or
+        in a Sequential, get the labels too and train on mixed ones; the training
+        loss and accuracy of the history then count the class that weighs most.
     label_smoothing : float
         ε in [0, 1): the true class counts 1 − ε + ε/N, the others ε/N (Szegedy
         et al. 2016, section 7).
@@ -161,6 +167,7 @@ def fine_tune(
         group_factors=group_factors,
         unfreezing=plan,
         l2_sp=_l2_sp_strengths(l2_sp),
+        l2=_not_negative(l2=l2),
         augmentation=augmentation,
         label_smoothing=label_smoothing,
         patience=patience,
@@ -199,6 +206,7 @@ _COMPARED = (
     "seed",
     "optimizer",
     "l2_sp",
+    "l2",
     "label_smoothing",
     "patience",
     "monitor",
@@ -236,6 +244,13 @@ def _l2_sp_strengths(l2_sp: float | tuple[float, float] | None) -> tuple[float, 
     if len(pair) != 2 or min(pair) < 0:
         raise ValueError(f"l2_sp={l2_sp!r}: give α or (α, β), not negative.")
     return float(pair[0]), float(pair[1])
+
+
+def _not_negative(**number: float) -> float:
+    ((name, value),) = number.items()
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name}={value!r}: give a number, not negative.")
+    return float(value)
 
 
 def _rate_factors(

@@ -45,21 +45,55 @@ class Trainer(keras.Model):
             for strength, weight, start in penalties or []
         ]
 
-    def build(self, input_shape: tuple) -> None:
-        if self.augmentation is not None and not self.augmentation.built:
+        # Layers that mix labels are called one by one, since they take labels too.
+        self.steps = mixing_steps(augmentation)
+        self.n_classes = int(network.output_shape[-1])
+
+    def build(self, input_shape: tuple | Mapping[str, tuple]) -> None:
+        if self.steps or self.augmentation is None:
+            return
+        if not self.augmentation.built:
             self.augmentation.build(input_shape)
 
-    def call(self, images: object, training: bool = False) -> object:
-        x = keras.ops.cast(images, "float32")
-        if training and self.augmentation is not None:
-            x = self.augmentation(x, training=True)
-        return self.network(x, training=training)
+    def call(self, x: object, training: bool = False) -> object:
+        """Logits (n, N); in training with mixed labels (n, 2N): logits, then the targets."""
+        if not self.steps:
+            images = keras.ops.cast(x, "float32")
+            if training and self.augmentation is not None:
+                images = self.augmentation(images, training=True)
+            return self.network(images, training=training)
+        images = keras.ops.cast(x["images"], "float32")
+        if not training:
+            return self.network(images, training=False)
+        target = keras.ops.one_hot(x["labels"], self.n_classes)
+        for step in self.steps:
+            if mixes_labels(step):
+                mixed = step({"images": images, "labels": target}, training=True)
+                images, target = mixed["images"], keras.ops.cast(mixed["labels"], "float32")
+            else:
+                images = step(images, training=True)
+        logits = self.network(images, training=True)
+        return keras.ops.concatenate([logits, keras.ops.cast(target, logits.dtype)], axis=-1)
+
+    def _split(self, y: object, y_pred: object) -> tuple[object, object]:
+        """Target (n, N) and logits (n, N)."""
+        n = self.n_classes
+        if y_pred.shape[-1] == n:
+            return keras.ops.one_hot(y, n), y_pred
+        return y_pred[..., n:], y_pred[..., :n]
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+        """With mixed labels the accuracy counts the class that weighs most."""
+        if self.steps:
+            target, y_pred = self._split(y, y_pred)
+            y = keras.ops.argmax(target, axis=-1)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> object:
         """Smoothed cross-entropy + penalties in training, plain cross-entropy otherwise."""
-        n = y_pred.shape[-1]
-        target = keras.ops.one_hot(y, n)
+        target, y_pred = self._split(y, y_pred)
         if training:
+            n = self.n_classes
             target = target * (1 - self.label_smoothing) + self.label_smoothing / n
         losses = keras.ops.categorical_crossentropy(target, y_pred, from_logits=True)
         total = keras.ops.mean(losses)
@@ -74,6 +108,28 @@ class Trainer(keras.Model):
             offset = weight if start is None else weight - start
             total = total + strength / 2 * keras.ops.sum(keras.ops.square(offset))
         return total
+
+
+def mixes_labels(layer: keras.layers.Layer) -> bool:
+    """Whether a layer mixes images with each other, and so has to mix their labels.
+
+    Keras' MixUp and CutMix do. A layer of one's own says so by an attribute
+    ``mixes_labels = True``; it takes and gives a dict of ``"images"`` (n, h, w, 3)
+    and one-hot ``"labels"`` (n, N).
+    """
+    return isinstance(layer, (keras.layers.MixUp, keras.layers.CutMix)) or bool(getattr(layer, "mixes_labels", False))
+
+
+def mixing_steps(augmentation: keras.layers.Layer | None) -> list[keras.layers.Layer]:
+    """The layers of an augmentation in order, if one of them mixes labels; otherwise none."""
+
+    def leaves(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+        if isinstance(layer, keras.Sequential):
+            return [leaf for inner in layer.layers for leaf in leaves(inner)]
+        return [layer]
+
+    steps = [] if augmentation is None else leaves(augmentation)
+    return steps if any(mixes_labels(step) for step in steps) else []
 
 
 def _constant(value: np.ndarray) -> keras.Variable:
@@ -99,6 +155,12 @@ def l2_sp_terms(
     return terms
 
 
+def l2_terms(model: keras.Model, strength: float) -> list[tuple[float, keras.Variable, np.ndarray | None]]:
+    """Terms of an L2 penalty on the trainable kernels; biases, scales and offsets are spared."""
+    kernels = [w for layer in weighted_layers(model).values() for w in layer.trainable_weights if len(w.shape) > 1]
+    return [(strength, kernel, None) for kernel in kernels] if strength else []
+
+
 @dataclass
 class Run:
     """One run of :func:`~tlbook.transfer.fine_tune`, its settings already checked."""
@@ -115,6 +177,7 @@ class Run:
     group_factors: Mapping[str, float]
     unfreezing: Mapping[int, str]
     l2_sp: tuple[float, float]
+    l2: float
     augmentation: keras.layers.Layer | None
     label_smoothing: float
     patience: int | None
@@ -196,10 +259,11 @@ class Run:
             _assign(trainer.optimizer.variables, state.optimizer)
             _assign(checkpoints.seed_states(trainer), state.seeds)
         order = np.arange(len(self.validation.labels))
-        batches = Batches(self.train, self._order(begin), self.batch_size)
+        labelled = bool(trainer.steps)
+        batches = Batches(self.train, self._order(begin), self.batch_size, labelled)
         trainer.fit(
             batches,
-            validation_data=Batches(self.validation, order, max(self.batch_size, 64)),
+            validation_data=Batches(self.validation, order, max(self.batch_size, 64), labelled),
             initial_epoch=begin,
             epochs=end,
             # Keras would shuffle the order of the batches by Python's global random state.
@@ -217,7 +281,7 @@ class Run:
             self.model,
             self.augmentation,
             self.label_smoothing,
-            l2_sp_terms(self.model, *self.l2_sp, self.start_values),
+            l2_sp_terms(self.model, *self.l2_sp, self.start_values) + l2_terms(self.model, self.l2),
         )
         factor_of = {
             id(weight): self.layer_factors.get(name, 1.0)

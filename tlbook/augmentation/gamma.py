@@ -1,12 +1,4 @@
-"""Random changes of training images: the one layer Keras lacks, and a default for pets.
-
-Keras 3.13 to 3.15 has layers for flip, rotation, zoom, crop, translation,
-shear, perspective, brightness, contrast, hue, saturation, grey, blur,
-sharpness, elastic deformation, erasing, RandAugment, AugMix, MixUp and CutMix;
-``keras.layers.GaussianNoise`` serves for noise (after rescaling, since its
-standard deviation is in units of its input). None of these is written anew
-here. Gamma is missing, hence :class:`RandomGamma`.
-"""
+"""The one layer of augmentation that Keras lacks."""
 
 from __future__ import annotations
 
@@ -16,7 +8,7 @@ from typing import Any
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
-__all__ = ["RandomGamma", "standard"]
+__all__ = ["RandomGamma"]
 
 
 @keras.saving.register_keras_serializable(package="tlbook")
@@ -126,38 +118,3 @@ class RandomGamma(keras.layers.Layer):
             "value_range": list(self.value_range),
             "seed": self.seed,
         }
-
-
-def standard(seed: int | None = None, *, value_range: tuple[float, float] = (0.0, 255.0)) -> keras.Sequential:
-    """The book's default augmentation for pets: what leaves a cat a cat.
-
-    Mirror images (never upside down), rotation by up to 18 degrees, zoom by up
-    to 15 %, shift by up to 8 %, contrast by up to 20 % and gamma between 0.8 and
-    1.25. Uncovered corners are filled by reflection.
-
-    Parameters
-    ----------
-    seed : int, optional
-        Each layer gets a seed of its own from it.
-    value_range : (float, float)
-        Of the images, see :class:`RandomGamma`.
-
-    Returns
-    -------
-    keras.Sequential
-        Takes and gives batches of images (n, height, width, channels); does
-        nothing in inference. For ``transfer.fine_tune(augmentation=…)``.
-    """
-    seeds: list[int | None] = [None] * 6 if seed is None else [6 * seed + i for i in range(6)]
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            layers.RandomFlip("horizontal", seed=seeds[0]),
-            layers.RandomRotation(0.05, fill_mode="reflect", seed=seeds[1]),
-            layers.RandomZoom(0.15, fill_mode="reflect", seed=seeds[2]),
-            layers.RandomTranslation(0.08, 0.08, fill_mode="reflect", seed=seeds[3]),
-            layers.RandomContrast(0.2, value_range=value_range, seed=seeds[4]),
-            RandomGamma(1.25, value_range=value_range, seed=seeds[5]),
-        ],
-        name="augmentation",
-    )
