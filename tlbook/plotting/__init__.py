@@ -28,6 +28,7 @@ from tlbook.plotting.curves import (
     training_curves,
 )
 from tlbook.plotting.decision import accuracy_surface
+from tlbook.plotting.evaluation import bands, dials, reported_and_true
 from tlbook.plotting.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
 from tlbook.plotting.images import error_gallery, image_grid
 from tlbook.plotting.interpret import feature_planes, heat_maps, neighbour_rows
@@ -41,9 +42,11 @@ __all__ = [
     "accuracy_by_layer",
     "accuracy_surface",
     "architecture",
+    "bands",
     "confusion",
     "cost_accuracy",
     "cost_bars",
+    "dials",
     "error_gallery",
     "feature_map_2d",
     "feature_maps",
@@ -63,6 +66,7 @@ __all__ = [
     "rate_sweep",
     "receptive_field_map",
     "reliability_diagram",
+    "reported_and_true",
     "roc",
     "schedule_curves",
     "shift_curves",
