@@ -47,6 +47,40 @@ def test_energy_inside_by_hand():
     assert found.estimate.low == pytest.approx(0.2) and found.estimate.high == pytest.approx(0.75)
 
 
+def test_what_a_map_gets_on_the_masks_of_the_others_by_hand():
+    masks = corner(3)
+    masks[1], masks[2] = ~masks[1], False
+    masks[2, 0, :] = True  # the upper row
+    heat = np.zeros((3, 4, 4))
+    heat[0, 0, 0], heat[0, 3, 3] = 3, 1
+    heat[1, 3, 3] = 2
+    heat[2, 0, 3] = 1
+    energy, pointing = interpret.energy_inside(heat, masks), interpret.pointing_game(heat, masks)
+    # of map 0, mask 1 holds the quarter at (3, 3) and mask 2 the three quarters at (0, 0)
+    assert energy.others.tolist() == [(0.25 + 0.75) / 2, 0, 0.5]
+    assert pointing.others.tolist() == [0.5, 0, 0.5]
+    assert energy.lift.value == pytest.approx(np.mean([0.75 - 0.5, 1, 0.5]))
+    assert pointing.lift.value == pytest.approx(np.mean([0.5, 1, 0.5]))
+
+
+def test_the_same_map_for_every_image_has_no_lift():
+    rng = np.random.default_rng(4)
+    heat = np.repeat(rng.random((1, 8, 8)), 400, axis=0)
+    masks = np.zeros((400, 8, 8), bool)
+    for mask, (r, c) in zip(masks, rng.integers(0, 5, (400, 2)), strict=True):
+        mask[r : r + 4, c : c + 4] = True
+    for score in (interpret.pointing_game, interpret.energy_inside):
+        assert score(heat, masks).lift.value == pytest.approx(0, abs=1e-12)
+
+
+def test_images_left_out_do_not_count_among_the_others():
+    masks, heat = corner(3), peak_at((0, 0), (0, 0), (0, 0))
+    masks[2] = False
+    found = interpret.pointing_game(heat, masks)
+    np.testing.assert_array_equal(found.others, [1, 1, np.nan])
+    assert found.lift.value == 0
+
+
 def test_a_tolerance_widens_the_target_and_the_chance_with_it():
     heat = peak_at((0, 3), (3, 3))
     plain, wide = (interpret.pointing_game(heat, corner(2), tolerance=t) for t in (0, 2))

@@ -24,6 +24,10 @@ class MaskScore:
     areas : ndarray of float64, shape (n,)
         Share of the image that would count as inside: the score to be expected of
         a map that knows nothing.
+    others : ndarray of float64, shape (n,)
+        What each map scores against the masks of the other images, on average: the
+        score of a map that knows where such things usually are, and nothing of
+        this image. NaN where the image was left out.
     estimate : Estimate
         Mean score with its interval over images.
     chance : float
@@ -31,6 +35,10 @@ class MaskScore:
     gain : Estimate
         Mean of score minus area with its bootstrap interval over images, in points.
         Above zero: better than a map that knows nothing.
+    lift : Estimate
+        The same for score minus ``others``. Above zero: the maps follow the
+        image, and do more than point at the middle. (The interval takes images as
+        independent; ``others`` makes them so only nearly.)
     blank : int
         Maps without any heat.
     left_out : int
@@ -40,9 +48,11 @@ class MaskScore:
     name: str
     values: np.ndarray
     areas: np.ndarray
+    others: np.ndarray
     estimate: Estimate
     chance: float
     gain: Estimate
+    lift: Estimate
     blank: int
     left_out: int
 
@@ -85,17 +95,31 @@ def _mean(values: np.ndarray, *, unit: str = "%", seed: int = 0) -> Estimate:
     return bootstrap(np.mean, values, vectorized=True, unit=unit, seed=seed)
 
 
-def _score(name: str, values: np.ndarray, areas: np.ndarray, blank: np.ndarray, share: bool) -> MaskScore:
+def _others(heat: np.ndarray, inside: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Share of each map that lies inside the masks of the other images kept, averaged over these."""
+    n = int(kept.sum())
+    if n < 2:
+        return np.full(len(heat), np.nan)
+    total = inside[kept].sum(axis=0)
+    mean = (total - inside) / (n - 1)  # without its own; only read where kept
+    weight = heat.sum(axis=(1, 2))
+    shares = (heat * mean).sum(axis=(1, 2)) / np.where(weight > 0, weight, 1)
+    return np.where(kept, shares, np.nan)
+
+
+def _score(name: str, values: np.ndarray, heat: np.ndarray, inside: np.ndarray, blank: np.ndarray) -> MaskScore:
     kept = ~np.isnan(values)
-    scored = values[kept]
-    estimate = wilson(int(scored.sum()), len(scored)) if share else _mean(scored)
+    scored, areas, others = values[kept], inside.mean(axis=(1, 2)), _others(heat, inside, kept)
+    shares = name == "pointing game"
     return MaskScore(
         name,
         values,
         areas,
-        estimate,
+        others,
+        wilson(int(scored.sum()), len(scored)) if shares else _mean(scored),
         float(areas[kept].mean()) if kept.any() else float("nan"),
         _mean(scored - areas[kept], unit="points"),
+        _mean(scored - others[kept], unit="points"),
         int(blank.sum()),
         int((~kept).sum()),
     )
@@ -138,8 +162,11 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
             ]
         )
     blank = heat.max(axis=(1, 2)) <= 0
-    values = np.array([0.0 if b else float(mask[_peak(h)]) for h, mask, b in zip(heat, inside, blank, strict=True)])
-    return _score("pointing game", np.where(full, values, np.nan), inside.mean(axis=(1, 2)), blank & full, share=True)
+    points = np.zeros(heat.shape)
+    for i in np.flatnonzero(~blank):
+        points[i][_peak(heat[i])] = 1
+    values = np.where(full, (points * inside).sum(axis=(1, 2)), np.nan)
+    return _score("pointing game", values, points, inside, blank & full)
 
 
 def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
@@ -168,7 +195,7 @@ def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
     blank, full = total <= 0, inside.any(axis=(1, 2))
     share = (heat * inside).sum(axis=(1, 2)) / np.where(blank, 1, total)
     values = np.where(blank | ~full, np.nan, share)
-    return _score("energy inside", values, inside.mean(axis=(1, 2)), blank & full, share=False)
+    return _score("energy inside", values, heat, inside, blank & full)
 
 
 def rank_correlation(heatmaps: np.ndarray, others: np.ndarray) -> Estimate:

@@ -31,7 +31,7 @@ from tlbook.plotting.decision import accuracy_surface
 from tlbook.plotting.evaluation import bands, dials, reported_and_true
 from tlbook.plotting.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
 from tlbook.plotting.images import error_gallery, image_grid
-from tlbook.plotting.interpret import feature_planes, heat_maps, neighbour_rows
+from tlbook.plotting.interpret import feature_planes, heat_maps, neighbour_rows, sanity_check
 from tlbook.plotting.networks import Step, architecture, cost_bars, logits_to_loss, receptive_field_map, there_and_back
 from tlbook.plotting.style import PALETTE, style
 from tlbook.plotting.transfer import network_diagram, penalty_curve
@@ -68,6 +68,7 @@ __all__ = [
     "reliability_diagram",
     "reported_and_true",
     "roc",
+    "sanity_check",
     "schedule_curves",
     "shift_curves",
     "statistics_moved",

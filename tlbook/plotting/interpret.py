@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from tlbook.evaluation.inputs import classes
 from tlbook.plotting.images import _shown
-from tlbook.plotting.style import PALETTE, finished, looks, new_figure, style
+from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries
 
-__all__ = ["feature_planes", "heat_maps", "neighbour_rows"]
+__all__ = ["feature_planes", "heat_maps", "neighbour_rows", "sanity_check"]
 
 _HEAT = "inferno"  # dark to light in even steps, so that it reads without colour as well
 
@@ -231,4 +231,70 @@ def feature_planes(
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(class_names), markerscale=1.8
         )
+        return finished(figure)
+
+
+def sanity_check(
+    correlations: Mapping[str, Any],
+    shares: Mapping[str, Any],
+    *,
+    chance: float,
+    xlabel: str = "randomised from the head down to",
+    width: float = 6.8,
+    height: float = 3.6,
+) -> Figure:
+    """What becomes of heat maps while a network is randomised layer by layer.
+
+    Parameters
+    ----------
+    correlations : mapping of str to result
+        Rank correlation with the maps of the trained network, by the last layer
+        that was randomised, in order. A result is a number, an ``Estimate`` or a list of
+        one value a seed (dot: median, bar: smallest to largest).
+    shares : mapping of str to result
+        Share of the heat inside the masks, by the same names.
+    chance : float
+        Share that a map gets that knows nothing, drawn as a line.
+    xlabel : str
+    width, height : float
+        Inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Nothing to draw, or names that differ.
+    """
+    steps = list(shares)
+    if list(correlations) != steps:
+        raise ValueError(f"the same steps are needed in both; got {list(correlations)} and {steps}")
+    with style():
+        figure, axes = new_figure(width, height, 1, 2)
+        for place, (results, look) in zip(axes[0], zip((correlations, shares), looks(2), strict=True), strict=True):
+            drawn = list(summaries(results, "sanity_check").values())
+            centres = np.array([one.centre for one in drawn])
+            ends = np.array([[one.low, one.high] for one in drawn]).T
+            away = np.maximum(np.abs(ends - centres), 0)
+            place.errorbar(range(len(steps)), centres, yerr=np.nan_to_num(away), capsize=3, elinewidth=1.8, **look)
+            place.set_xticks(range(len(steps)), steps, rotation=35, ha="right", rotation_mode="anchor")
+            place.set_xlim(-0.4, len(steps) - 0.6)
+        axes[0, 0].axhline(0, color="#666666", linestyle=":", linewidth=1.5)
+        axes[0, 0].set_ylabel("rank correlation with the first map")
+        axes[0, 1].axhline(chance, color="#666666", linestyle=":", linewidth=1.5)
+        axes[0, 1].annotate(
+            "chance",
+            (len(steps) - 0.65, chance),
+            xytext=(0, -3),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=10,
+        )
+        axes[0, 1].set_ylabel("heat inside the head (%)")
+        axes[0, 1].set_ylim(0, None)
+        percent_axis(axes[0, 1])
+        figure.supxlabel(xlabel, fontsize=11)
         return finished(figure)
