@@ -5,6 +5,7 @@ shown once. Outside, ``figure.savefig("name.png")``. Figures carry no title: wha
 they show is said by the caption and the text around them.
 """
 
+from tlbook.plotting.augmentation import augmentation_gallery, change_effects, effect_grid, strength_curves
 from tlbook.plotting.comparisons import (
     accuracy_by_layer,
     cost_accuracy,
@@ -42,11 +43,14 @@ __all__ = [
     "accuracy_by_layer",
     "accuracy_surface",
     "architecture",
+    "augmentation_gallery",
     "bands",
+    "change_effects",
     "confusion",
     "cost_accuracy",
     "cost_bars",
     "dials",
+    "effect_grid",
     "error_gallery",
     "feature_map_2d",
     "feature_maps",
@@ -74,6 +78,7 @@ __all__ = [
     "statistics_moved",
     "strategy_comparison",
     "strategy_costs",
+    "strength_curves",
     "style",
     "there_and_back",
     "training_curves",
