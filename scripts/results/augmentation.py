@@ -182,16 +182,16 @@ def regularisers(kind: str, strength: float) -> dict:
     if kind == "together":
         return {key: value for k, s in TOGETHER.items() for key, value in regularisers(k, s).items()}
     if kind == "epochs":
-        return {"epochs": int(strength), "restore_best": False, "schedule": "constant"}
+        return {"epochs": int(strength)}
     if kind == "early stopping":
-        return {"epochs": 30, "patience": int(strength), "schedule": "constant"}
+        return {"epochs": 30, "patience": int(strength), "restore_best": True}
     if kind == "weight decay":
         return {"optimizer": "adamw", "weight_decay": strength}
     return {{"dropout": "dropout", "L2": "l2", "label smoothing": "label_smoothing"}[kind]: strength}
 
 
 # What the regularisers are compared with stops nowhere and restores nothing.
-PLAIN = {"epochs": 10, "restore_best": False, "schedule": "constant"}
+PLAIN = {"epochs": 10, "restore_best": False, "schedule": "constant", "warmup_epochs": 0}
 
 
 def fine_tuning_regularised(dataset: str, name: str, seed: int) -> dict:
