@@ -271,7 +271,8 @@ def run(rec: results.Recorder, m: Material, fit, part: str, strategy: str, rate:
 def copy_scratch(rec: results.Recorder, m: Material) -> None:
     """The rows from scratch that calibration.py has computed already, on the same images.
 
-    That script records no processor time. Four epochs of each recipe are timed here, the first with what Keras prepares.
+    That script records no processor time. Two and five epochs of each recipe are timed here, since the first
+    comes with what Keras prepares.
     """
     calibration = results.load("calibration")
     for split in (m.train, m.test):
@@ -291,11 +292,11 @@ def copy_scratch(rec: results.Recorder, m: Material) -> None:
                 continue
             if seconds is None:
                 options = {"size": m.backbone.input_size, "augmented": stage != "scratch"}
-                one, four = (
+                two, five = (
                     from_scratch(m, m.train, recipe["learning_rate"], 0, epochs=epochs, **options).seconds
-                    for epochs in (1, 4)
+                    for epochs in (2, 5)
                 )
-                seconds = one + (four - one) / 3 * (row["epochs"] - 1)
+                seconds = two + (five - two) / 3 * (row["epochs"] - 2)
             values = {key: row[key] for key in ("test_accuracy", "right", "epochs", "best_epoch")}
             rec.add(
                 settings,
