@@ -9,7 +9,7 @@ Each row belongs to one experiment:
 
 surface      what is retrained (nothing, the head, …, everything; or all from scratch) × number of labelled images.
 depth        a linear probe on every stage: pretrained, random weights, and (photos) pretrained on drawings.
-randomised   a linear probe on the last features after some stages were given random weights.
+randomised   a linear probe on the last features after some stages were given random weights (statistics renewed).
 head         heads of different size on the same frozen features.
 memory       peak memory of training, each strategy in a process of its own.
 source       (sketches) the same drawings, two source tasks: species, or the kind of background. 64 px.
@@ -46,11 +46,11 @@ import keras  # isort: skip
 
 SETTINGS = {
     "sketches": {
-        "size": 96, "images": [20, 80, 240], "seeds": 5, "rate": 5e-4, "steps": 1600, "epochs": [4, 15],
+        "size": 96, "images": [10, 20, 80, 240], "seeds": 5, "rate": 5e-4, "steps": 1600, "epochs": [4, 15],
         "scratch_size": 96, "scratch_rate": 2e-3, "scratch_steps": 6000, "scratch_epochs": [12, 30], "few": 20,
     },
     "photos": {
-        "size": 96, "images": [20, 100, 400, 1600], "seeds": 3, "rate": 1e-4, "steps": 1600, "epochs": [2, 12],
+        "size": 96, "images": [10, 20, 100, 400, 1600], "seeds": 3, "rate": 1e-4, "steps": 1600, "epochs": [2, 12],
         "scratch_size": 64, "scratch_rate": 1e-3, "scratch_steps": 6000, "scratch_epochs": [8, 30], "few": 20,
     },
 }  # fmt: skip
@@ -219,6 +219,7 @@ def randomised(m: Material):
         try:
             drawn = transfer.randomise(m.backbone, layers=layers, seed=seed) if layers else 0
             rows, chosen = m.draw(n, 0)
+            renew_statistics(m.backbone.model, m.x["train"][rows])
             view = {
                 "train": features.extract(m.backbone, m.x["train"][rows], cache=False),
                 "validation": features.extract(m.backbone, m.x["validation"][chosen], cache=False),
@@ -236,6 +237,20 @@ def randomised(m: Material):
             yield ("deepest", str(k), n, seed), functools.partial(probe, sum(groups[len(groups) - k :], ()), seed)
             if 0 < k < len(groups):
                 yield ("shallowest", str(k), n, seed), functools.partial(probe, sum(groups[:k], ()), seed)
+
+
+def renew_statistics(model: keras.Model, images: np.ndarray) -> None:
+    """Moving statistics become those of the images: the old ones belong to the weights there were before.
+
+    Without this a stage would often hand on nothing, for want of scale, and the experiment would show that alone.
+    """
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [(layer.trainable, layer.momentum) for layer in norms]
+    for layer in norms:
+        layer.trainable, layer.momentum = True, 0.0
+    model(images.astype("float32"), training=True)
+    for layer, (trainable, momentum) in zip(norms, before, strict=True):
+        layer.trainable, layer.momentum = trainable, momentum
 
 
 def head(m: Material):
@@ -304,16 +319,17 @@ def source(m: Material):
             view = {k: features.extract(body(network), x, cache=False) for k, (x, _) in sets.items()}
         y = {k: labels for k, (_, labels) in sets.items()}
         probe = transfer.linear_probe(view["train"], y["train"], view["validation"], y["validation"])
-        if strategy == "everything":
-            # Without pretraining there are no moving statistics to keep: BatchNormalization learns them.
+        if strategy.startswith("everything"):
             model = transfer.attach_head(body(network), probe, frozen=False)
-            if task != "none":
+            gently = task != "none" and strategy == "everything"
+            if gently:
                 transfer.freeze(model)
                 transfer.unfreeze(model)
+            # else: BatchNormalization learns its statistics too, at a high rate, in three times as many epochs.
             s = m.setting
-            epochs = epochs_for(len(y["train"]), s["steps"], s["epochs"]) * (1 if task != "none" else 3)
+            epochs = epochs_for(len(y["train"]), s["steps"], s["epochs"]) * (1 if gently else 3)
             train(model, sets["train"][0], y["train"], (sets["validation"][0][:32], y["validation"][:32]), seed,
-                  epochs, s["rate"] if task != "none" else s["scratch_rate"])  # fmt: skip
+                  epochs, s["rate"] if gently else s["scratch_rate"])  # fmt: skip
             predictions = predicted(model, sets["test"][0])
         else:
             predictions = probe.predict(view["test"])
@@ -322,7 +338,8 @@ def source(m: Material):
     n = len(m.data.train)
     for seed in range(m.setting["seeds"]):
         for task in ("species", "background", "none"):
-            for strategy in ("head", "everything", *architectures.SKETCHNET_STAGES):
+            rough = () if task == "none" else ("everything, as from scratch",)
+            for strategy in ("head", "everything", *rough, *architectures.SKETCHNET_STAGES):
                 yield (task, strategy, n, seed), functools.partial(measure, task, strategy, seed)
 
 
@@ -384,6 +401,7 @@ def main() -> None:
     parser.add_argument("--dataset", choices=tuple(SETTINGS), default="sketches")
     parser.add_argument("--only", nargs="+", default=None, help="experiments to run, default all")
     parser.add_argument("--seeds", type=int, default=None, help="stop after so many seeds; a later call goes on")
+    parser.add_argument("--seed", type=int, nargs="+", default=None, help="these seeds only, to divide the work")
     parser.add_argument("--restart", action="store_true", help="throw recorded rows away and begin anew")
     parser.add_argument("--measure-memory", nargs=2, metavar=("STRATEGY", "N"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -415,6 +433,8 @@ def main() -> None:
         for (condition, strategy, n, seed), compute in experiments[experiment](m):
             row = {"experiment": experiment, "condition": condition, "strategy": strategy, "images": n, "seed": seed}
             if recorder.done(**row) or (options.seeds is not None and seed >= options.seeds):
+                continue
+            if options.seed is not None and seed not in options.seed:
                 continue
             measured = compute()
             recorder.add(row, **{k: round(v, 3) if k == "seconds" else v for k, v in measured.items()})
