@@ -59,6 +59,7 @@ def test_what_a_map_gets_on_the_masks_of_the_others_by_hand():
     # of map 0, mask 1 holds the quarter at (3, 3) and mask 2 the three quarters at (0, 0)
     assert energy.others.tolist() == [(0.25 + 0.75) / 2, 0, 0.5]
     assert pointing.others.tolist() == [0.5, 0, 0.5]
+    assert energy.elsewhere == pytest.approx(1 / 3)
     assert energy.lift.value == pytest.approx(np.mean([0.75 - 0.5, 1, 0.5]))
     assert pointing.lift.value == pytest.approx(np.mean([0.5, 1, 0.5]))
 
@@ -125,7 +126,8 @@ def test_nothing_to_score_is_undefined_and_no_error():
     none = np.zeros((2, 4, 4), bool)
     for score in (interpret.pointing_game, interpret.energy_inside):
         found = score(peak_at((0, 0), (1, 1)), none)
-        assert found.left_out == 2 and np.isnan(found.estimate.value) and np.isnan(found.chance)
+        assert found.left_out == 2
+        assert np.isnan([found.estimate.value, found.chance, found.elsewhere]).all()
         assert "undefined" in str(found)
 
 

@@ -56,6 +56,12 @@ class MaskScore:
     blank: int
     left_out: int
 
+    @property
+    def elsewhere(self) -> float:
+        """Mean of ``others``: what the maps score on the masks of other images."""
+        kept = self.others[~np.isnan(self.others)]
+        return float(kept.mean()) if kept.size else float("nan")
+
     def __str__(self) -> str:
         text = f"{self.name}: {self.estimate}, chance {100 * self.chance:.1f} %, n = {self.estimate.n}"
         notes = [f"{count} {what}" for count, what in ((self.blank, "blank"), (self.left_out, "left out")) if count]

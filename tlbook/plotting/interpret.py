@@ -285,13 +285,7 @@ def sanity_check(
         axes[0, 0].set_ylabel("rank correlation with the first map")
         axes[0, 1].axhline(chance, color="#666666", linestyle=":", linewidth=1.5)
         axes[0, 1].annotate(
-            "chance",
-            (len(steps) - 0.65, chance),
-            xytext=(0, -3),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=10,
+            "chance", (-0.35, chance), xytext=(0, -3), textcoords="offset points", va="top", fontsize=10
         )
         axes[0, 1].set_ylabel("heat inside the head (%)")
         axes[0, 1].set_ylim(0, None)
