@@ -9,7 +9,9 @@ Rows belong to one of these parts:
 
 scratch      a small CNN on small images, one augmentation at a time                              (sketches only)
 fine-tuning  the probe as head, then everything trained on few images, one augmentation at a time
-views        a probe on the features of k changed copies of the same few images
+views        a probe on the features of the same few images and of changed copies of them
+number of views             the same over the number of copies, by the standard augmentation
+test time    a probe trained on the images as they are, answering for several views of each test image
 fine-tuning, regularised    no augmentation; dropout, L2, weight decay, label smoothing, epochs, over strengths
 head, regularised           the same for a head trained alone on cached features
 
@@ -175,6 +177,45 @@ def views(dataset: str, name: str, seed: int) -> dict:
     return values(probe.predict(x_test) == test.labels, C=probe.C)
 
 
+def number_of_views(dataset: str, name: str, seed: int) -> dict:
+    """A probe on the features of the images and of k changed copies, by the standard augmentation."""
+    backbone, (_, validation, test) = backbone_of(dataset), data_of(dataset)
+    x, labels = features_of_views(dataset, seed)
+    copies = x[: int(name) + 1]
+    probe = transfer.linear_probe(
+        copies.reshape(-1, x.shape[-1]), np.tile(labels, len(copies)),
+        features.extract(backbone, pixels(validation, backbone.input_size)), validation.labels,
+    )  # fmt: skip
+    x_test = features.extract(backbone, pixels(test, backbone.input_size))
+    return values(probe.predict(x_test) == test.labels, C=probe.C)
+
+
+@functools.lru_cache(maxsize=1)
+def features_of_views(dataset: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (k + 1, n, d) of the few images and their changed copies, and their labels (n,)."""
+    backbone = backbone_of(dataset)
+    images, labels = few_of(dataset, seed)
+    most = max(map(int, VIEW_NUMBERS))
+    copies = np.concatenate([images[None], augmentation.views(images, augmentation.standard(seed), most, seed=seed)])
+    x = features.extract(backbone, copies.reshape(-1, *images.shape[1:]), cache=False)
+    return x.reshape(most + 1, len(images), -1), labels
+
+
+def test_time(dataset: str, name: str, seed: int) -> dict:
+    """The probe of this seed on the test images, or on the mean over them and changed copies of them."""
+    backbone, test = backbone_of(dataset), data_of(dataset)[2]
+    images = pixels(test, backbone.input_size)
+    copies = images[None]
+    if name == "mirrored":
+        copies = np.stack([images, images[:, :, ::-1]])
+    elif name != "none":
+        changed = augmentation.views(images, layers(name, backbone.input_size, seed), VIEWS, seed=seed)
+        copies = np.concatenate([copies, changed])
+    probe = probe_of(dataset, seed)
+    logits = np.stack([probe.logits(features.extract(backbone, part, cache=False)) for part in copies])
+    return values(evaluation.predictions(evaluation.average_views(logits)) == test.labels, copies=len(copies))
+
+
 def regularisers(kind: str, strength: float) -> dict:
     """Arguments of a training run for one regulariser, or for all of them together."""
     if kind == "none":
@@ -238,10 +279,13 @@ REGULARISED = (
     "together",
 )
 AUGMENTED = ("none", *ALONE, "standard", "all")
+VIEW_NUMBERS = ("0", "1", "2", "4", "8", "16")
 PARTS = {
     "scratch": (scratch, AUGMENTED),
     "fine-tuning": (fine_tuning, (*AUGMENTED, WIDE)),
     "views": (views, tuple(n for n in (*AUGMENTED, WIDE) if n not in ("MixUp", "CutMix"))),
+    "number of views": (number_of_views, VIEW_NUMBERS),
+    "test time": (test_time, ("none", "mirrored", "standard")),
     "fine-tuning, regularised": (fine_tuning_regularised, REGULARISED),
     "head, regularised": (head_regularised, REGULARISED),
 }
@@ -255,7 +299,7 @@ def main() -> None:
     options = parser.parse_args()
     dataset = options.dataset
     photos = dataset == "photos"
-    parts = options.parts or (["views", "fine-tuning"] if photos else list(PARTS))
+    parts = options.parts or (["views", "number of views", "test time", "fine-tuning"] if photos else list(PARTS))
     train, validation, test = data_of(dataset)
     recorder = results.Recorder(
         "augmentation-photos" if photos else "augmentation",
@@ -280,7 +324,7 @@ def main() -> None:
         measure, names = PARTS[part]
         if photos and part == "fine-tuning":
             names = PHOTOS
-        seeds = range(5 if part == "views" else SETTINGS[dataset]["seeds"])
+        seeds = range(SETTINGS[dataset]["seeds"] if part == "fine-tuning" else 5)
         for seed in options.seeds if options.seeds is not None else seeds:
             for name in names:
                 settings = {"part": part, "change": name, "seed": seed}

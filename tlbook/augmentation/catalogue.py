@@ -1,4 +1,4 @@
-"""Augmentations by name and strength, all of them Keras layers but gamma."""
+"""Augmentations by name and strength, Keras layers but for gamma and elastic deformation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
+from .elastic import RandomElastic
 from .gamma import RandomGamma
 
 __all__ = ["CATALOGUE", "Augmentation", "combined", "make", "standard"]
@@ -94,8 +95,8 @@ _ENTRIES = (
     Augmentation("scaling", "of the size", (0.1, 0.25, 0.9), lambda a, b, _, seed: L.RandomZoom((a, b), seed=seed, **FILL)),
     Augmentation("cropping", "of the side cut off", (0.1, 0.25, 0.8), _crop, signed=False),
     Augmentation(
-        "elastic", "of Keras' scale", (0.3, 0.6, 1.0),
-        lambda a, b, _, seed: L.RandomElasticTransform((1.0, 1.0), (a, b), seed=seed, **PIXELS), signed=False,
+        "elastic", "tenths of the side", (0.3, 0.6, 1.0),
+        lambda a, b, _, seed: RandomElastic((a / 10, b / 10), seed=seed), signed=False,
     ),
     Augmentation(
         "brightness", "of full scale", (0.1, 0.25, 0.95),
