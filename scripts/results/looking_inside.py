@@ -8,9 +8,9 @@ backbone of the sketches (96 px), and is trained on the released training drawin
 backgrounds that give the class away (sketches.shortcut(1.0), cats in a room and dogs on grass). Each is tested on
 every second drawing of the test set, with backgrounds as released, with the giveaway, and with the giveaway reversed.
 The maps are made of every fifth drawing of the test set as released, for the predicted class, and scored against the
-masks of the head with its ears; "other" is what the same maps get against the masks of the other drawings, as a map does that
-points at the middle. Networks fine-tuned on the released drawings are then randomised from the head down (Adebayo et
-al. 2018). Settings were chosen on one seed, looking at accuracy and time.
+masks of the head with its ears; "other" is what the same maps get against the masks of the other drawings, as a map
+does that points at the middle. Networks fine-tuned on the released drawings are then randomised from the head down
+(Adebayo et al. 2018). Settings were chosen on one seed, looking at accuracy and time.
 """
 
 from __future__ import annotations
