@@ -123,6 +123,8 @@ def main(seeds: list[int]) -> None:
                 row |= scored("occlusion", occlusion, heads[some]) | {"chance": round(float(heads.mean()), 4)}
                 if (start, name) == ("fine-tuned", "released"):
                     row["cascade"] = cascade(model, images, heads, seed)
+                if recorder.done(start=start, data=name, seed=seed):  # by another process, meanwhile
+                    continue
                 recorder.add({"start": start, "data": name, "seed": seed}, **row)
                 print(start, name, seed, {k: v for k, v in row.items() if k != "cascade"}, flush=True)
 
