@@ -45,8 +45,8 @@ def test_displacements_have_the_size_asked_for():
     inside = moved[:, 8:-8, 8:-8]
     # Between the points of the grid the interpolated displacements are smaller than at them.
     assert 0.6 * 0.8 < inside.std() < 1.1 * 0.8
-    steps = np.abs(np.diff(inside, axis=1)).max()
-    assert steps < 0.5  # smooth: neighbours stay neighbours
+    steps = np.diff(inside[..., 0], axis=1).min()
+    assert steps > -1  # nothing is folded: what lay below is not read from above
 
 
 def test_every_image_is_bent_in_its_own_way_and_keeps_its_content(images):

@@ -54,6 +54,7 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
+from tlbook.evaluation.reference import compare_with_reference
 from tlbook.evaluation.reporting import Calibration, ClassScores, Mistake, Report, report
 from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
 from tlbook.evaluation.test_time import average_views
@@ -82,6 +83,7 @@ __all__ = [
     "compare",
     "compare_all",
     "compare_runs",
+    "compare_with_reference",
     "confusion_matrix",
     "expected_calibration_error",
     "f1",
