@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from tlbook.evaluation import compare_runs, compare_with_reference
+from tlbook.evaluation import by_verdict, compare_runs, compare_with_reference, pack_right, runs_by
 
 
 def runs(share, seed):
@@ -28,3 +28,26 @@ def test_what_cannot_be_compared_is_refused():
         compare_with_reference({"good": runs(0.9, 1), "bad": runs(0.5, 1)}, "none")
     with pytest.raises(ValueError, match="no reference 'none'"):
         compare_with_reference({"none": runs(0.9, 1)}, "none")
+
+
+def test_verdicts_are_grouped():
+    right = {"none": runs(0.8, 0), "good": runs(0.9, 1), "same": runs(0.8, 2), "bad": runs(0.6, 3)}
+    groups = by_verdict(compare_with_reference(right, "none"))
+    assert groups == {"helps": ["good"], "hurts": ["bad"], "cannot tell": ["same"]}
+
+
+def test_recorded_runs_are_unpacked_for_the_seeds_that_all_have():
+    right = {"a": runs(0.5, 0), "b": runs(0.5, 1)}
+    rows = [
+        {"change": name, "seed": seed, "right": pack_right(of[seed])}
+        for name, of in right.items()
+        for seed in (2, 0, 1, 3)
+        if (name, seed) != ("b", 1)
+    ]
+    out = runs_by(rows, 400, by="change")
+    for name, of in right.items():
+        np.testing.assert_array_equal(out[name], of[[0, 2, 3]])
+    with pytest.raises(ValueError, match="share 1 seeds"):
+        runs_by([row for row in rows if row["seed"] == 0], 400, by="change")
+    with pytest.raises(ValueError, match="share 0 seeds"):
+        runs_by([], 400, by="change")

@@ -48,12 +48,12 @@ ALL = tuple(n for n in ALONE if n not in ("MixUp", "CutMix", "RandAugment"))
 PHOTOS = ("none", "flip", "rotation", "erasing", "MixUp", "standard", "all")
 STRENGTHS = {
     "dropout": (0.2, 0.5, 0.8),
-    "L2": (1e-3, 1e-2, 1e-1),
-    "weight decay": (0.1, 1.0, 10.0),
-    "label smoothing": (0.05, 0.2, 0.5),
-    "epochs": (1, 3, 30),
+    "L2": (0.01, 0.1, 1.0),
+    "weight decay": (1.0, 10.0),
+    "label smoothing": (0.05, 0.2),
+    "epochs": (1, 3, 20),
 }
-TOGETHER = {"dropout": 0.5, "L2": 1e-2, "label smoothing": 0.05}
+TOGETHER = {"dropout": 0.5, "L2": 0.1, "label smoothing": 0.05}
 
 
 def layers(name: str, size: int, seed: int) -> keras.layers.Layer | None:
@@ -225,7 +225,7 @@ def regularisers(kind: str, strength: float) -> dict:
     if kind == "epochs":
         return {"epochs": int(strength)}
     if kind == "early stopping":
-        return {"epochs": 30, "patience": int(strength), "restore_best": True}
+        return {"epochs": 20, "patience": int(strength), "restore_best": True}
     if kind == "weight decay":
         return {"optimizer": "adamw", "weight_decay": strength}
     return {{"dropout": "dropout", "L2": "l2", "label smoothing": "label_smoothing"}[kind]: strength}
@@ -299,7 +299,7 @@ def main() -> None:
     options = parser.parse_args()
     dataset = options.dataset
     photos = dataset == "photos"
-    parts = options.parts or (["views", "number of views", "test time", "fine-tuning"] if photos else list(PARTS))
+    parts = options.parts or (["views", "number of views", "test time", "fine-tuning", "head, regularised"] if photos else list(PARTS))
     train, validation, test = data_of(dataset)
     recorder = results.Recorder(
         "augmentation-photos" if photos else "augmentation",

@@ -54,7 +54,7 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
-from tlbook.evaluation.reference import compare_with_reference
+from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
 from tlbook.evaluation.reporting import Calibration, ClassScores, Mistake, Report, report
 from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
 from tlbook.evaluation.test_time import average_views
@@ -79,6 +79,7 @@ __all__ = [
     "best_threshold",
     "bootstrap",
     "brier_score",
+    "by_verdict",
     "cheapest_as_good",
     "compare",
     "compare_all",
@@ -107,6 +108,7 @@ __all__ = [
     "report",
     "roc_area",
     "roc_curve",
+    "runs_by",
     "seed_spread",
     "unpack_right",
     "wilson",
