@@ -2,8 +2,9 @@
 
     python scripts/results/augmentation.py [--dataset sketches|photos] [--parts PART …] [--seeds N …]
 
-Writes book/results/augmentation.json (or augmentation-photos.json), row by row; interrupted and called again, it goes on
-where it was, and several processes may fill one file with parts or seeds of their own. The photos need TLBOOK_DATA.
+Writes book/results/augmentation.json, augmentation-scratch.json and augmentation-photos.json, row by row;
+interrupted and called again, it goes on where it was, and several processes may fill one file with parts or seeds of
+their own. The photos need TLBOOK_DATA.
 
 Rows belong to one of these parts:
 
@@ -36,7 +37,7 @@ SETTINGS = {
     "sketches": {"input_size": 96, "few": 80, "validation": 100, "epochs": 10, "rate": 5e-4, "seeds": 5},
     "photos": {"input_size": 96, "few": 80, "validation": 100, "epochs": 5, "rate": 1e-4, "seeds": 3},
 }
-SCRATCH = {"input_size": 40, "epochs": 40, "rate": 2e-3, "batch_size": 16}
+SCRATCH = {"input_size": 32, "epochs": 30, "rate": 2e-3, "batch_size": 24}
 RECIPE = {"optimizer": "adam", "schedule": "cosine", "warmup_epochs": 1, "batch_size": 20, "restore_best": True}
 SHIFTS = (sketches.rotated(0.5), sketches.dark(0.7), sketches.noisy(0.4))
 SHIFTED = 300  # drawings of the test set, shifted
@@ -45,7 +46,7 @@ WIDE = "rotation, wide"  # up to 90 degrees either way
 ALONE = tuple(augmentation.CATALOGUE)
 ALL = tuple(n for n in ALONE if n not in ("MixUp", "CutMix", "RandAugment"))
 # Few settings on photos, where a run takes longer and the effects are smaller.
-PHOTOS = ("none", "flip", "rotation", "erasing", "MixUp", "standard", "all")
+PHOTOS = ("none", "standard")
 STRENGTHS = {
     "dropout": (0.2, 0.5, 0.8),
     "L2": (0.01, 0.1, 1.0),
@@ -278,10 +279,25 @@ REGULARISED = (
     "early stopping=3",
     "together",
 )
+# From scratch a run takes longer than there are minutes for all of them.
+SCRATCHED = (
+    "none",
+    "flip",
+    "rotation",
+    "scaling",
+    "cropping",
+    "elastic",
+    "colour",
+    "noise",
+    "erasing",
+    "MixUp",
+    "standard",
+    "all",
+)
 AUGMENTED = ("none", *ALONE, "standard", "all")
 VIEW_NUMBERS = ("0", "1", "2", "4", "8", "16")
 PARTS = {
-    "scratch": (scratch, AUGMENTED),
+    "scratch": (scratch, SCRATCHED),
     "fine-tuning": (fine_tuning, (*AUGMENTED, WIDE)),
     "views": (views, tuple(n for n in (*AUGMENTED, WIDE) if n not in ("MixUp", "CutMix"))),
     "number of views": (number_of_views, VIEW_NUMBERS),
@@ -289,6 +305,41 @@ PARTS = {
     "fine-tuning, regularised": (fine_tuning_regularised, REGULARISED),
     "head, regularised": (head_regularised, REGULARISED),
 }
+
+
+def recorder_of(dataset: str, part: str) -> results.Recorder:
+    """The record that a part is written to; training from scratch has one of its own."""
+    train, validation, test = data_of(dataset)
+    conditions = {
+        "train": train.fingerprint,
+        "validation": validation.fingerprint,
+        "test": test.fingerprint,
+        "images": {"train": len(train), "validation": len(validation), "test": len(test), "shifted": SHIFTED},
+        "recipe": RECIPE,
+        "strengths": {name: list(entry.strengths) for name, entry in augmentation.CATALOGUE.items()},
+    }
+    if part == "scratch":
+        return results.Recorder(
+            "augmentation-scratch",
+            command="python scripts/results/augmentation.py",
+            about="Test accuracy of a small network trained from scratch with each augmentation, alone and together, over seeds",
+            conditions=conditions | {"scratch": SCRATCH},
+        )
+    photos = dataset == "photos"
+    return results.Recorder(
+        "augmentation-photos" if photos else "augmentation",
+        command="python scripts/results/augmentation.py" + (" --dataset photos" if photos else ""),
+        about="Test accuracy with each augmentation and each regulariser, alone and together, by ways of training, over seeds",
+        conditions=conditions
+        | {
+            "backbone": backbone_of(dataset).fingerprint,
+            "setting": SETTINGS[dataset],
+            "scratch": {"input_size": 40, "epochs": 40, "rate": 2e-3, "batch_size": 16},
+            "regularised": PLAIN,
+            "views": VIEWS,
+            "shifts": [repr(shift) for shift in SHIFTS],
+        },
+    )
 
 
 def main() -> None:
@@ -299,28 +350,11 @@ def main() -> None:
     options = parser.parse_args()
     dataset = options.dataset
     photos = dataset == "photos"
-    parts = options.parts or (["views", "number of views", "test time", "fine-tuning", "head, regularised"] if photos else list(PARTS))
-    train, validation, test = data_of(dataset)
-    recorder = results.Recorder(
-        "augmentation-photos" if photos else "augmentation",
-        command="python scripts/results/augmentation.py" + (" --dataset photos" if photos else ""),
-        about="Test accuracy with each augmentation and each regulariser, alone and together, by ways of training, over seeds",
-        conditions={
-            "backbone": backbone_of(dataset).fingerprint,
-            "train": train.fingerprint,
-            "validation": validation.fingerprint,
-            "test": test.fingerprint,
-            "images": {"train": len(train), "validation": len(validation), "test": len(test), "shifted": SHIFTED},
-            "setting": SETTINGS[dataset],
-            "scratch": SCRATCH,
-            "recipe": RECIPE,
-            "regularised": PLAIN,
-            "views": VIEWS,
-            "shifts": [repr(shift) for shift in SHIFTS],
-            "strengths": {name: list(entry.strengths) for name, entry in augmentation.CATALOGUE.items()},
-        },
+    parts = options.parts or (
+        ["views", "number of views", "test time", "fine-tuning", "head, regularised"] if photos else list(PARTS)
     )
     for part in parts:
+        recorder = recorder_of(dataset, part)
         measure, names = PARTS[part]
         if photos and part == "fine-tuning":
             names = PHOTOS
