@@ -28,7 +28,7 @@ _AVERAGES = (("precision", "macro_precision"), ("recall", "macro_recall"), ("F1"
 
 _STYLE = """
 :root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: .5rem 0 }

@@ -161,13 +161,15 @@ def dials(
     rows = math.ceil(len(drawn) / columns)
     with style():
         figure, axes = new_figure(width, 0.5 + 1.75 * rows, rows, columns, sharex=True, sharey=True)
-        for place, (dial, models) in zip(axes.ravel(), drawn.items(), strict=False):
+        for index, (place, (dial, models)) in enumerate(zip(axes.ravel(), drawn.items(), strict=False)):
             for name, points in models.items():
                 _band(place, points, look[name], name)
             if chance is not None:
                 place.axhline(chance, color="#777777", linestyle=":", linewidth=1.2)
             place.set_title(dial)
             place.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+            if index + columns >= len(drawn):  # the lowest of its column, with or without an empty place below
+                place.tick_params(labelbottom=True)
             percent_axis(place)
         for place in axes.ravel()[len(drawn) :]:
             place.axis("off")
