@@ -74,6 +74,31 @@ def test_the_same_map_for_every_image_has_no_lift():
         assert score(heat, masks).lift.value == pytest.approx(0, abs=1e-12)
 
 
+def test_two_methods_are_compared_image_by_image():
+    rng = np.random.default_rng(5)
+    masks = np.zeros((60, 6, 6), bool)
+    for mask, (r, c) in zip(masks, rng.integers(0, 4, (60, 2)), strict=True):
+        mask[r : r + 3, c : c + 3] = True
+    good = interpret.energy_inside(masks + 0.1, masks)
+    heat = np.ones(masks.shape)
+    heat[7] = 0
+    blind = interpret.energy_inside(heat, masks)
+    kept = np.delete(np.arange(60), 7)
+    found = interpret.lift_difference(good, blind)
+    expected = (good.values - good.others)[kept] - (blind.values - blind.others)[kept]
+    assert (found.value, found.n, found.unit) == (pytest.approx(expected.mean()), 59, "points")
+    assert found.low > 0
+    assert interpret.lift_difference(good, good).value == 0
+
+
+def test_scores_that_are_not_of_the_same_images_are_not_compared():
+    one, other = peak_at((0, 0), (1, 1)), corner(2)
+    energy = interpret.energy_inside(one, other)
+    for second in (interpret.pointing_game(one, other), interpret.energy_inside(one[:1], other[:1])):
+        with pytest.raises(ValueError, match="same masks"):
+            interpret.lift_difference(energy, second)
+
+
 def test_images_left_out_do_not_count_among_the_others():
     masks, heat = corner(3), peak_at((0, 0), (0, 0), (0, 0))
     masks[2] = False

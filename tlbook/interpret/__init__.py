@@ -14,7 +14,7 @@ from .grad_cam import grad_cam, layer_gradients
 from .inside import feature_maps, filters
 from .neighbours import embed, nearest_neighbours
 from .occlusion import occlusion_sensitivity
-from .scores import MaskScore, energy_inside, pointing_game, rank_correlation
+from .scores import MaskScore, energy_inside, lift_difference, pointing_game, rank_correlation
 from .taps import last_maps
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "grad_cam",
     "last_maps",
     "layer_gradients",
+    "lift_difference",
     "nearest_neighbours",
     "occlusion_sensitivity",
     "pointing_game",

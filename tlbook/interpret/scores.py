@@ -204,6 +204,35 @@ def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
     return _score("energy inside", values, heat, inside, blank & full)
 
 
+def lift_difference(first: MaskScore, second: MaskScore) -> Estimate:
+    """By how much more the maps of one method follow their own image than those of another.
+
+    Parameters
+    ----------
+    first, second : MaskScore
+        Of the same images and masks, in the same order, by the same score.
+
+    Returns
+    -------
+    Estimate
+        Mean over images of the difference of their lifts (``values`` minus
+        ``others``), in points, with a paired bootstrap interval: above zero where the first
+        follows better. Images that either left out do not count.
+
+    Raises
+    ------
+    ValueError
+        Different scores, masks or numbers of images.
+    """
+    if first.name != second.name or not np.array_equal(first.areas, second.areas):
+        raise ValueError(
+            f"two scores of one kind over the same masks are needed; got {first.name} of {len(first.values)} images "
+            f"and {second.name} of {len(second.values)}"
+        )
+    differences = (first.values - first.others) - (second.values - second.others)
+    return _mean(differences[~np.isnan(differences)], unit="points")
+
+
 def rank_correlation(heatmaps: np.ndarray, others: np.ndarray) -> Estimate:
     """Mean over images of Spearman's rank correlation between two heat maps.
 
