@@ -358,7 +358,7 @@ def main() -> None:
         measure, names = PARTS[part]
         if photos and part == "fine-tuning":
             names = PHOTOS
-        seeds = range(SETTINGS[dataset]["seeds"] if part == "fine-tuning" else 5)
+        seeds = range(SETTINGS[dataset]["seeds"] if part in ("fine-tuning", "views") else 5)
         for seed in options.seeds if options.seeds is not None else seeds:
             for name in names:
                 settings = {"part": part, "change": name, "seed": seed}
