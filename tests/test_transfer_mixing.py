@@ -143,3 +143,15 @@ def test_l2_shrinks_kernels_and_spares_biases():
 def test_a_negative_l2_is_refused(bad):
     with pytest.raises(ValueError, match="l2="):
         run(None, l2=bad)
+
+
+@pytest.mark.parametrize("layer", [keras.layers.MixUp, keras.layers.CutMix])
+def test_keras_mixes_images_alone_without_a_word(layer):
+    """The trap that the chapter shows: no labels are asked for, and the images are mixed all the same."""
+    images = TRAIN[0].astype("float32")
+    labels = np.eye(2, dtype="float32")[TRAIN[1]]
+    alone = np.array(layer(seed=3)(images, training=True))
+    both = layer(seed=3)({"images": images, "labels": labels}, training=True)
+    np.testing.assert_array_equal(alone, np.array(both["images"]))
+    assert np.abs(alone - images).mean() > 1
+    assert (np.array(both["labels"]).max(axis=1) < 0.95).any()
