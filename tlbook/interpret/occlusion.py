@@ -113,13 +113,16 @@ def occlusion_sensitivity(
     for top, left in places:
         covered[top : top + patch, left : left + patch] += 1
 
+    # Place 0 is the whole image. Batches are as even as can be, and all of one shape, so that one is compiled.
+    in_batches(1, batch_size)  # refuses what is no size
+    rounds = -(-(len(places) + 1) // batch_size)
+    batch_size = -(-(len(places) + 1) // rounds)
     result = np.empty((n, height, width), np.float32)
     with bar("occlusion", n, enabled=progress) as ticker:
         for i, image in enumerate(images.astype(np.float32)):
             colour = _fill(fill, image)
             logits = []
             for some in in_batches(len(places) + 1, batch_size):
-                # Place 0 is the whole image; every batch has the same shape, so that one is compiled.
                 batch = np.broadcast_to(image, (batch_size, *image.shape)).copy()
                 for row, number in enumerate(range(some.start, min(some.stop, len(places) + 1))):
                     if number:
