@@ -2,13 +2,13 @@
 
     python scripts/results/augmentation.py [--dataset sketches|photos] [--parts PART …] [--seeds N …]
 
-Writes book/results/augmentation.json, augmentation-scratch.json and augmentation-photos.json, row by row;
+Writes book/results/augmentation.json or augmentation-photos.json (from scratch: augmentation-scratch.json), row by row;
 interrupted and called again, it goes on where it was, and several processes may fill one file with parts or seeds of
 their own. The photos need TLBOOK_DATA.
 
 Rows belong to one of these parts:
 
-scratch      a small CNN on small images, one augmentation at a time                              (sketches only)
+scratch      a small CNN on small sketches, some augmentations, one at a time; only when it is asked for
 fine-tuning  the probe as head, then everything trained on few images, one augmentation at a time
 views        a probe on the features of the same few images and of changed copies of them
 number of views             the same over the number of copies, by the standard augmentation
@@ -17,7 +17,7 @@ fine-tuning, regularised    no augmentation; dropout, L2, weight decay, label sm
 head, regularised           the same for a head trained alone on cached features
 
 Every row holds which test images were classified correctly (`right`, see tlbook.evaluation.pack_right); with
-fine-tuning of sketches also on drawings turned by up to 60 degrees either way, darkened and noisy.
+fine-tuning of sketches also on drawings turned by 60 degrees either way, darkened and noisy.
 """
 
 from __future__ import annotations
@@ -334,7 +334,6 @@ def recorder_of(dataset: str, part: str) -> results.Recorder:
         | {
             "backbone": backbone_of(dataset).fingerprint,
             "setting": SETTINGS[dataset],
-            "scratch": {"input_size": 40, "epochs": 40, "rate": 2e-3, "batch_size": 16},
             "regularised": PLAIN,
             "views": VIEWS,
             "shifts": [repr(shift) for shift in SHIFTS],
@@ -350,9 +349,10 @@ def main() -> None:
     options = parser.parse_args()
     dataset = options.dataset
     photos = dataset == "photos"
-    parts = options.parts or (
-        ["views", "number of views", "test time", "fine-tuning", "head, regularised"] if photos else list(PARTS)
+    default = (
+        ["views", "number of views", "test time", "fine-tuning"] if photos else [p for p in PARTS if p != "scratch"]
     )
+    parts = options.parts or default
     for part in parts:
         recorder = recorder_of(dataset, part)
         measure, names = PARTS[part]
