@@ -43,6 +43,7 @@ TESTS = {
     "power": ("paired",),
     "calibration": ("calibration",),
     "curves": ("curves",),
+    "areas": ("areas",),
     "runs": ("runs", "runs_edges"),
 }
 CPU_SECONDS = 240  # a mutant that runs longer has broken a loop's end, and counts as noticed
@@ -72,6 +73,11 @@ EQUIVALENT: dict[str, str] = {
     ),
     "metrics.group_accuracy: np.unique(membership) → np.sort(membership)": "a dict keeps each group once",
     "runs.cheapest_as_good: np.mean(right[name]) → np.sum(right[name])": "all methods have as many runs and images",
+    "areas.: _CELLS = 2000000 → _CELLS = 4000000": "how many resamples are computed at a time changes no result",
+    "areas._area: max(1, _CELLS // n) → max(2, _CELLS // n)": "how many resamples are computed at a time changes no result",
+    "areas._area: (1, n) → (2, n)": "the first row alone is read",
+    "areas._areas: np.where(true + false > 0, true / (true + false), 0.0) → "
+    "np.where(true + false > 0, true / (true + false), 1.0)": "nothing was drawn there, and the weight is 0",
     "calibration.fit_temperature.slope: ((softmax(z * inverse) * z).sum(axis=1) - chosen).mean() → "
     "((softmax(z * inverse) * z).sum(axis=1) - chosen).sum()": _ROOT,
     "calibration.fit_temperature: slope(1 / _LOWEST) <= 0 → slope(1 / _LOWEST) < 0": _ROOT,

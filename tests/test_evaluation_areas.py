@@ -84,14 +84,48 @@ def test_one_image():
     assert (alone.value, alone.low, alone.high, alone.n) == (1, 1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("function", "score"),
+    [(ev.roc_area, metrics.roc_auc_score), (ev.average_precision, metrics.average_precision_score)],
+)
+def test_the_interval_is_made_of_the_resamples_areas(function, score):
+    """The same draws, given to scikit-learn as weights, by default 1,000 of seed 0, and their middle 95 %."""
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 2, 30)
+    values = np.round(labels + rng.normal(0, 1, 30), 1)
+    order = np.argsort(-values, kind="stable")
+    draws = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), size=1000)
+    drawn = [score(labels[order], values[order], sample_weight=weights) for weights in draws]
+    found = function(labels, values)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+    assert (found.n, found.confidence, found.unit) == (30, 0.95, "")
+    narrow = function(labels, values, confidence=0.8)
+    assert (narrow.low, narrow.high) == pytest.approx(tuple(np.quantile(drawn, [0.1, 0.9])))
+
+
 def test_another_positive_class_and_blocks_of_resamples(monkeypatch):
     rng = np.random.default_rng(2)
     labels, values = rng.integers(0, 3, 50), rng.random(50)
-    expected = metrics.roc_auc_score(labels == 2, values)
     whole = ev.roc_area(labels, values, positive=2)
-    assert whole.value == pytest.approx(expected)
-    monkeypatch.setattr(areas, "_CELLS", 100)
-    assert ev.roc_area(labels, values, positive=2).low == pytest.approx(whole.low, abs=0.02)
+    assert whole.value == pytest.approx(metrics.roc_auc_score(labels == 2, values))
+    for cells in (
+        150,
+        10,
+    ):  # three resamples at a time, which does not go into 1,000; one, with fewer cells than images
+        monkeypatch.setattr(areas, "_CELLS", cells)
+        assert ev.roc_area(labels, values, positive=2) == whole
+
+
+def test_resamples_without_a_class_are_left_out():
+    labels, values = [0, 0, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.9, 0.5]
+    found = ev.roc_area(labels, values)
+    assert found.value == pytest.approx(0.8)
+    assert 0 <= found.low < found.high == 1
+    # a single resample without the positive, which is the second in order of falling score: nothing is known
+    seed = next(s for s in range(99) if np.random.default_rng(s).multinomial(6, np.full(6, 1 / 6), size=1)[0, 1] == 0)
+    alone = ev.roc_area(labels, values, n_resamples=1, seed=seed)
+    assert (alone.low, alone.high) == (0, 1)
+    assert alone.value == pytest.approx(0.8)
 
 
 def test_bad_input_is_refused():
