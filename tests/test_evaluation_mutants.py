@@ -42,9 +42,9 @@ def test_what_a_mutant_changes(source, expected):
 def test_mutants_differ_from_their_module_and_from_each_other(module):
     original = ast.unparse(ast.parse((mutate.PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
     found = mutate.mutants(module)
-    assert len(found) > 50
+    assert len(found) > 5
     assert len({one.name for one in found}) == len(found)
-    texts = [ast.unparse(one.tree) for one in found[::10]]
+    texts = [ast.unparse(one.tree) for one in found[:: max(1, len(found) // 10)]]
     assert original not in texts
     assert len(set(texts)) == len(texts)
 

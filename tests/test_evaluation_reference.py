@@ -30,6 +30,13 @@ def test_what_cannot_be_compared_is_refused():
         compare_with_reference({"none": runs(0.9, 1)}, "none")
 
 
+def test_two_methods_and_two_seeds_are_enough():
+    tests = compare_with_reference({"none": runs(0.5, 0), "good": runs(0.9, 1)}, "none")
+    assert tests["good"].adjusted_p == tests["good"].p_value
+    rows = [{"change": name, "seed": seed, "right": pack_right(runs(0.5, 1)[seed])} for name in "ab" for seed in (0, 1)]
+    assert runs_by(rows, 400, by="change")["b"].shape == (2, 400)
+
+
 def test_verdicts_are_grouped():
     right = {"none": runs(0.8, 0), "good": runs(0.9, 1), "same": runs(0.8, 2), "bad": runs(0.6, 3)}
     groups = by_verdict(compare_with_reference(right, "none"))

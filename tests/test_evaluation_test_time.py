@@ -13,6 +13,11 @@ def test_the_probabilities_are_the_mean_over_the_views():
     np.testing.assert_allclose(probabilities(average_views(logits)), expected, rtol=1e-12)
 
 
+def test_the_result_is_the_logarithm_of_that_mean():
+    logits = np.log([[[0.2, 0.8]], [[0.6, 0.4]]])
+    np.testing.assert_allclose(average_views(logits), np.log([[0.4, 0.6]]), rtol=1e-12)
+
+
 def test_one_view_changes_nothing_but_a_constant():
     logits = np.random.default_rng(1).normal(size=(5, 4))
     out = average_views(logits[None])
