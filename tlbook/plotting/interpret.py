@@ -97,7 +97,9 @@ def heat_maps(
         raise ValueError(f"{n} images, but {len(labels)} labels")
     cell = width / n
     with style():
-        height = (len(checked) + 1) * (cell * size[0] / size[1] + 0.05) + 0.24 * (len(checked) + (labels is not None)) + 0.55
+        height = (
+            (len(checked) + 1) * (cell * size[0] / size[1] + 0.05) + 0.24 * (len(checked) + (labels is not None)) + 0.55
+        )
         figure, axes = new_figure(width, height, len(checked) + 1, n)
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
         for place in axes.ravel():
