@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,8 @@ def predict(
             images.clear()
 
     decoding = in_order(lambda path: _decoded(path, classifier.input_size), files)
-    with bar("predicting", len(files), enabled=progress) as ticker:
+    with warnings.catch_warnings(), bar("predicting", len(files), enabled=progress) as ticker:
+        warnings.simplefilter("ignore")  # Pillow's, of odd metadata; what matters is in the report
         for path, found in zip(files, decoding, strict=True):
             if isinstance(found, str):
                 bad.append(Finding(os.fspath(path), found))

@@ -199,6 +199,7 @@ def open_run(
             raise Unusable(f"{out} cannot be made: a file is where a folder is needed ({error.filename})") from error
     try:
         with writing(out.parent):
+            _put_back(out, folder)
             if (metrics := check_place(out, key, force)) is not None:  # finished while this one waited
                 yield None, metrics
                 return
@@ -212,7 +213,6 @@ def open_run(
                     if path.name != _LOCK:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
                 write_json(folder / _STATE, {"key": key})
-            _put_back(out, folder)
         yield Run(out, folder, key, resumed), None
     finally:
         lock.__exit__(None, None, None)
