@@ -144,5 +144,6 @@ def spoil(root: Path) -> None:
     os.symlink("circle.png", cat / "circle.png")
     os.symlink("../dog", cat / "linked folder")
     os.mkfifo(cat / "pipe.png")
+    (cat / os.fsdecode(b"caf\xe9.png")).write_bytes(data(picture(941), "PNG"))
     (cat / "deeper").mkdir()
     picture(940).save(cat / "deeper" / "inside.png")

@@ -19,12 +19,14 @@ from PIL import Image
 from tlbook import interpret
 from tlbook.classifier.saved import Classifier
 from tlbook.datasets import Split
+from tlbook.datasets.splits import printable
 from tlbook.evaluation import Report, report_page
 
 __all__ = ["html", "peak_memory"]
 
 _SHOWN = 128  # pixels
 _MISTAKES, _RIGHT = 12, 6
+_COLOURS = ("#0072B2", "#B04A00")
 _STYLE = """
 .looked img { border-radius: 4px } .looked .pair { display: flex; gap: 4px }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886 }
@@ -72,7 +74,7 @@ def _looked(classifier: Classifier, report: Report, test: Split) -> str:
     for position, image, one in zip(positions, images, heat, strict=True):
         label, guess = report.class_names[report.labels[position]], report.class_names[guesses[position]]
         said = f"{guess}, right" if label == guess else f"{guess}, is {label}"
-        name = test.paths[position].name.encode("utf-8", "backslashreplace").decode()
+        name = printable(test.paths[position].name)
         pictures = "".join(
             f'<img src="{_png(pixels)}" width="{_SHOWN}" height="{_SHOWN}" alt="{escape(alt)}">'
             for pixels, alt in ((image, f"Photo: {said}"), (_overlay(image, one), f"Heat map for {guess}"))
@@ -105,14 +107,14 @@ def _chart(
     for value in (low, (low + high) / 2, high):
         parts.append(f'<text x="48" y="{place(first, value)[1] + 4:.0f}" text-anchor="end">{value:.3g}</text>')
     parts += [f'<text x="{place(x, low)[0]:.0f}" y="272" text-anchor="middle">{escape(text)}</text>' for x, text in xs]
-    colours = ("#0072B2", "#D55E00")
     for number, (name, dashes, some) in enumerate(lines):
         path = "M" + " L".join(f"{a:.1f},{b:.1f}" for a, b in (place(*point) for point in some))
-        look = f'stroke="{colours[number % 2]}" stroke-dasharray="{dashes}"'
+        colour = _COLOURS[number]
+        look = f'stroke="{colour}" stroke-dasharray="{dashes}"'
         parts.append(f'<path d="{path}" fill="none" stroke-width="2" {look}><title>{escape(name)}</title></path>')
         if len(lines) > 1:
-            parts.append(f'<text x="60" y="{14 + 0 * number}" style="fill:{colours[0]}">{escape(lines[0][0])}</text>')
-            parts.append(f'<text x="160" y="14" style="fill:{colours[1]}">{escape(lines[1][0])} (dashed)</text>')
+            said = f"{name} (dashed)" if dashes else name
+            parts.append(f'<text x="{60 + 90 * number}" y="14" style="fill:{colour}">{escape(said)}</text>')
     return (
         f'<figure><svg viewBox="0 0 320 300" role="img" aria-label="{escape(caption)}">'
         f'<rect x="54" y="20" width="250" height="236" fill="none" stroke="#999"/>{"".join(parts)}'
@@ -193,6 +195,13 @@ def _cost(classifier: Classifier, metrics: dict[str, Any]) -> str:
     return f"<h2>Cost</h2><p>{escape(', '.join(said))}.</p>{report_page._html_table(rows)}"
 
 
+def _named(classes: Sequence[str]) -> str:
+    """Few classes by name, many by number."""
+    if len(classes) > 4:
+        return f"{len(classes)} classes"
+    return " or ".join([", ".join(classes[:-1]), classes[-1]])
+
+
 def html(classifier: Classifier, report: Report, test: Split, metrics: dict[str, Any], curves: dict[str, Any]) -> str:
     """The page of a finished run.
 
@@ -223,8 +232,7 @@ def html(classifier: Classifier, report: Report, test: Split, metrics: dict[str,
     ]
     return report_page.html(
         report,
-        title=f"{' or '.join(report.class_names) if len(report.class_names) < 4 else 'Classifier'}: "
-        f"test accuracy {report.accuracy}",
+        title=f"{_named(report.class_names)}: test accuracy {report.accuracy}",
         style=_STYLE,
         lead=_lead(metrics, report.class_names),
         sections=[one for one in sections if one],

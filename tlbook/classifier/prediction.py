@@ -208,7 +208,7 @@ def evaluate(
     if target is not None and (target.is_dir() or not target.parent.is_dir()):
         raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
     split, left_out = labelled(folder, classifier.class_names, progress=progress)
-    report = evaluation.report(classifier.logits(split, progress=progress), split)
+    report = evaluation.report(classifier.logits(split, cache=True, progress=progress), split)
     known = set(classifier.about.get("trained on", ()))
     result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in split.hashes))
     if target is not None:

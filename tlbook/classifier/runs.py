@@ -169,6 +169,8 @@ def open_run(
 ) -> Iterator[tuple[Run | None, dict | None]]:
     """The run for a result, begun or continued; nobody else works on it meanwhile.
 
+    What the block leaves unfinished stays for the next attempt, unless it raises :class:`Unusable`.
+
     Yields
     ------
     run : Run or None
@@ -213,7 +215,11 @@ def open_run(
                     if path.name != _LOCK:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
                 write_json(folder / _STATE, {"key": key})
-        yield Run(out, folder, key, resumed), None
+        try:
+            yield Run(out, folder, key, resumed), None
+        except Unusable:  # nothing to go on with: what was given has to change
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     finally:
         lock.__exit__(None, None, None)
 

@@ -18,6 +18,7 @@ from tlbook.classifier.saved import Classifier
 from tlbook.classifier.strategy import Fitted
 from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import Split
+from tlbook.datasets.splits import printable
 from tlbook.evaluation import Report
 
 __all__ = ["MODEL", "PREDICTIONS", "REPORT", "Stages", "versions"]
@@ -227,8 +228,8 @@ class Stages:
             for name, split in self.photos.splits.items()
         }
         return {
-            "folder": str(self.photos.folder),
-            "test folder": None if self.photos.test_folder is None else str(self.photos.test_folder),
+            "folder": printable(str(self.photos.folder)),
+            "test folder": None if self.photos.test_folder is None else printable(str(self.photos.test_folder)),
             "counts": counts,
             "left out": [[one.path, one.reason] for one in self.photos.left_out.files],
             "converted": [[one.path, one.reason] for one in self.photos.left_out.converted],

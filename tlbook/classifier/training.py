@@ -17,6 +17,7 @@ from tlbook.classifier.runs import check_place, key_of, open_run
 from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
 from tlbook.classifier.strategy import STRATEGIES
 from tlbook.classifier.unusable import Unusable, writing
+from tlbook.datasets.splits import printable
 
 __all__ = ["Result", "command", "train"]
 
@@ -70,7 +71,7 @@ def command(
     words += ["--seed", str(seed)]
     words += [] if near_duplicates == "drop" else ["--near-duplicates", near_duplicates]
     words += [] if input_size is None else ["--input-size", str(input_size)]
-    return shlex.join(words)
+    return printable(shlex.join(words))
 
 
 def train(

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tlbook.datasets import decode
+from tlbook.datasets.splits import printable
 from tlbook.evaluation.curves import precision_recall_curve, roc_curve
 from tlbook.evaluation.metrics import probabilities
 
@@ -223,7 +224,7 @@ def _thumbnail(path: Any) -> str:
 
 def _mistake(one: Any) -> str:
     said = f"{one.prediction} {one.confidence:.1%}, is {one.label}"
-    name = escape(one.path.name)
+    name = escape(printable(one.path.name))
     return (
         f'<figure><img src="{_thumbnail(one.path)}" width="{_THUMBNAIL}" height="{_THUMBNAIL}" alt="{escape(said)}">'
         f"<figcaption>{escape(said)}<br>{name} (image {one.index})</figcaption></figure>"
