@@ -28,6 +28,7 @@ _SHOWN = 128  # pixels
 _MISTAKES, _RIGHT = 12, 6
 _COLOURS = ("#0072B2", "#B04A00")
 _STYLE = """
+.said th, .said td { text-align: left } .said th { font-weight: 400 } .said thead th { font-weight: 600 }
 .looked img { border-radius: 4px } .looked .pair { display: flex; gap: 4px }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dt { font-weight: 600 }
@@ -101,11 +102,11 @@ def _chart(
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - first) / (last - first) if last > first else 0.5
-        return 54 + 250 * across, 250 - 224 * (y - low) / (high - low)
+        return 66 + 238 * across, 250 - 224 * (y - low) / (high - low)
 
     parts = []
     for value in (low, (low + high) / 2, high):
-        parts.append(f'<text x="48" y="{place(first, value)[1] + 4:.0f}" text-anchor="end">{value:.3g}</text>')
+        parts.append(f'<text x="60" y="{place(first, value)[1] + 4:.0f}" text-anchor="end">{value:.3g}</text>')
     parts += [f'<text x="{place(x, low)[0]:.0f}" y="272" text-anchor="middle">{escape(text)}</text>' for x, text in xs]
     for number, (name, dashes, some) in enumerate(lines):
         path = "M" + " L".join(f"{a:.1f},{b:.1f}" for a, b in (place(*point) for point in some))
@@ -114,12 +115,12 @@ def _chart(
         parts.append(f'<path d="{path}" fill="none" stroke-width="2" {look}><title>{escape(name)}</title></path>')
         if len(lines) > 1:
             said = f"{name} (dashed)" if dashes else name
-            parts.append(f'<text x="{60 + 90 * number}" y="14" style="fill:{colour}">{escape(said)}</text>')
+            parts.append(f'<text x="{70 + 90 * number}" y="14" style="fill:{colour}">{escape(said)}</text>')
     return (
         f'<figure><svg viewBox="0 0 320 300" role="img" aria-label="{escape(caption)}">'
-        f'<rect x="54" y="20" width="250" height="236" fill="none" stroke="#999"/>{"".join(parts)}'
-        f'<text x="178" y="292" text-anchor="middle">{escape(xlabel)}</text>'
-        f'<text transform="translate(12,136) rotate(-90)" text-anchor="middle">{escape(ylabel)}</text>'
+        f'<rect x="66" y="20" width="238" height="236" fill="none" stroke="#999"/>{"".join(parts)}'
+        f'<text x="185" y="292" text-anchor="middle">{escape(xlabel)}</text>'
+        f'<text transform="translate(11,136) rotate(-90)" text-anchor="middle">{escape(ylabel)}</text>'
         f"</svg><figcaption>{escape(caption)}</figcaption></figure>"
     )
 
@@ -181,7 +182,8 @@ def _left_out(photos: dict[str, Any]) -> str:
         more = f"<p>And {len(pairs) - 100:,} more.</p>" if len(pairs) > 100 else ""
         table = report_page._html_table(rows)
         parts.append(f"<h3>Near-duplicates in different splits, {done}: {len(pairs):,}</h3>{table}{more}")
-    return f"<h2>Photos with something to say about</h2>{''.join(parts)}" if parts else ""
+    whole = f'<div class="said">{"".join(parts)}</div>'
+    return f"<h2>Photos left out or changed</h2>{whole}" if parts else ""
 
 
 def _cost(classifier: Classifier, metrics: dict[str, Any]) -> str:

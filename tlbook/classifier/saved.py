@@ -8,6 +8,7 @@ wrote the file.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -72,10 +73,13 @@ class Classifier:
 
     def logits(self, images: Split | np.ndarray, *, cache: bool = False, progress: bool = True) -> np.ndarray:
         """Logits, float32 (n, N), by the fastest engine (see :func:`tlbook.features.extract`)."""
-        below = Backbone(
-            self.about["backbone"], keras.Model(self.model.inputs[0], self.model.get_layer(HEAD).input), ()
-        )
-        return self.head_logits(extracted(below, images, cache=cache, progress=progress))
+        return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
+
+    @functools.cached_property
+    def _below(self) -> Backbone:
+        """The model without its head; one for all calls, since Keras compiles each model anew."""
+        model = keras.Model(self.model.inputs[0], self.model.get_layer(HEAD).input)
+        return Backbone(self.about["backbone"], model, ())
 
     def head_logits(self, features: np.ndarray) -> np.ndarray:
         """Logits, float32 (n, N), from features (n, d) of the model without its head."""
