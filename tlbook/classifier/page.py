@@ -70,7 +70,7 @@ def _looked(classifier: Classifier, report: Report, test: Split) -> str:
     if not positions:
         return ""
     images = test.select(positions).images(classifier.input_size)
-    heat = interpret.grad_cam(classifier.model, images, guesses[positions], upsample=True)
+    heat = interpret.grad_cam(classifier.model, images, guesses[positions], upsample=True, batch_size=4)
     figures = []
     for position, image, one in zip(positions, images, heat, strict=True):
         label, guess = report.class_names[report.labels[position]], report.class_names[guesses[position]]

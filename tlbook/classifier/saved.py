@@ -25,6 +25,7 @@ from tlbook import features
 from tlbook.backbones import Backbone
 from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import Split
+from tlbook.features import engines
 from tlbook.progress import bar
 
 import keras  # isort: skip
@@ -41,6 +42,10 @@ CHUNK = 1024
 """Images whose features are kept together: as much is lost at most if a run is killed while it extracts."""
 
 HEAD = "head"
+
+_BATCH = {"onnxruntime": 8, "keras": 32}
+"""Images in a batch. ONNX Runtime took half the time for 8 that it took for 64 (1.2 and 2.6 s for 300 images with MobileNet
+0.75 on 2 CPU threads) and a third of the memory (0.4 and 1.3 GB)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +95,16 @@ class Classifier:
 def extracted(backbone: Backbone, images: Split | np.ndarray, *, cache: bool, progress: bool) -> np.ndarray:
     """Features, float32 (n, d), chunk by chunk, so that a run that is killed has what it had."""
     n = len(images)
+    batch_size = _BATCH[engines.choose("auto", min(n, CHUNK))]
+    options = {"cache": cache, "batch_size": batch_size}
     parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
     if len(parts) == 1:
-        return features.extract(backbone, images, cache=cache, progress=progress)
+        return features.extract(backbone, images, progress=progress, **options)
     result = np.empty((n, backbone.feature_dim), np.float32)
     with bar(f"features of {backbone.name}", n, enabled=progress) as ticker:
         for part in parts:
             some = images.select(part) if isinstance(images, Split) else images[part]
-            result[part] = features.extract(backbone, some, cache=cache, progress=False)
+            result[part] = features.extract(backbone, some, progress=False, **options)
             ticker.advance(len(part))
     return result
 

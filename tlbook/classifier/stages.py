@@ -28,7 +28,7 @@ MODEL, REPORT, PREDICTIONS = "model.keras", "report.html", "predictions.csv"
 SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
-_SAMPLE = 32  # test photos on which the written model is compared with what was measured
+_SAMPLE = 16  # test photos on which the written model is compared with what was measured
 _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
 
 
