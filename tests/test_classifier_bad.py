@@ -1,10 +1,13 @@
 """Bad files and folders: each kind gets what the documentation says, and the command ends with status 2 and one sentence."""
 
 import errno
+import functools
 import hashlib
+import http.server
 import json
 import os
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -429,6 +432,18 @@ def test_default_backbone_without_a_network(monkeypatch):
     found = choice.choose()
     assert found.name == "sketchnet" and "expect less on photos" in found.reason
     assert len(tried) == 1  # a server that does not answer is not asked again
+
+
+def test_the_speed_of_a_server_is_measured(tmp_path):
+    (tmp_path / "weights.h5").write_bytes(bytes(choice._SAMPLE))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    handler.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        assert choice._rate(address + "weights.h5") > 0
+        assert choice._rate(address + "nothing.h5") is None
+        server.shutdown()
 
 
 def test_candidates_are_known_and_ranked():

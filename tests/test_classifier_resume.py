@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,31 @@ def test_killed_after_the_result_was_there(folder, tmp_path):
 def test_the_key_depends_on_photos_and_options():
     keys = {runs.key_of(photos=p, seed=s) for p in ("a", "b") for s in (0, 1)}
     assert len(keys) == 4 and runs.key_of(photos="a", seed=0) in keys
+
+
+def test_a_second_process_waits_and_finds_the_result(tmp_path):
+    out, order = tmp_path / "out", []
+
+    def second():
+        with runs.open_run(out, "key") as (run, metrics):
+            order.append((run, metrics["test"]))
+
+    with runs.open_run(out, "key") as (run, metrics):
+        assert metrics is None and not run.resumed
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        time.sleep(0.3)
+        assert order == []
+        runs.write_json(run.fresh_result() / runs.METRICS, {"written by": "tlbook train", "key": "key", "test": 1})
+        run.publish()
+    waiting.join(timeout=60)
+    assert order == [(None, 1)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_seconds_add_up_over_attempts(tmp_path):
+    for expected in (1.5, 3.0):
+        with pytest.raises(KeyboardInterrupt), runs.open_run(tmp_path / "out", "key") as (run, _):
+            run.add("reading", 1.5, 0.5)
+            assert run.seconds == {"reading": expected, "total": expected, "processor": expected / 3}
+            raise KeyboardInterrupt
