@@ -437,7 +437,6 @@ def test_default_backbone_without_a_network(monkeypatch):
 def test_the_speed_of_a_server_is_measured(tmp_path):
     (tmp_path / "weights.h5").write_bytes(bytes(choice._SAMPLE))
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    handler.log_message = lambda *_: None
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/"
