@@ -202,6 +202,10 @@ class Stages:
             except transfer.CheckpointMismatch:  # torn, or of other features
                 self.state.checkpoint.unlink()
                 fitted = tune()
+        # epochs of an attempt that was killed are in the history, but were timed by nobody who could write it down
+        missing = fitted.curves.pop("seconds") - self.state.seconds["fine-tuning"]
+        if missing > 0:
+            self.state.add("fine-tuning", missing, 0.0)
         self.curves |= fitted.curves
         return fitted
 

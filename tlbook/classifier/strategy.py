@@ -150,6 +150,7 @@ def fit_tuned(
     curves = {
         "train": [number(value) for value in history.train_accuracy],
         "validation": [number(value) for value in history.validation_accuracy] if len(validation) else [],
+        "seconds": history.total_seconds,
     }
     classifier = Classifier(model, photos.class_names, {"backbone": backbone.name})
     logits = np.empty((0, len(photos.class_names)), np.float32)
