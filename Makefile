@@ -10,7 +10,7 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability lock
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills lock
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
@@ -23,6 +23,7 @@ help:
 	@echo "make sketches               draw the data set again and compare it with the one in the package"
 	@echo "make pretrain               train the backbone again (long)"
 	@echo "make mutate                 break each formula in turn and expect a failing test"
+	@echo "make kills                  kill tlbook train at 20 random moments and continue it each time (long)"
 	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
 	@echo "make lint                   ruff over code and notebooks"
 	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
@@ -55,6 +56,9 @@ mutate: env
 
 stability: env
 	@$(PY) scripts/check_stability.py
+
+kills: env
+	@$(PY) tests/classifier_kills.py
 
 lint: env
 	@$(PY) -m ruff check .

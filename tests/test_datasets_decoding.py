@@ -197,3 +197,12 @@ def test_workers_are_at_least_one(monkeypatch):
     monkeypatch.delattr(decoding.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(decoding.os, "cpu_count", lambda: None)
     assert decoding.workers() == 1
+
+
+def test_a_png_damaged_in_the_middle_is_refused(tmp_path):
+    """Looking for its EXIF decodes a PNG; the error must not get lost there."""
+    noise = np.random.default_rng(3).integers(0, 256, (200, 200, 3), np.uint8)
+    body = save(tmp_path / "a.png", noise).read_bytes()
+    (tmp_path / "a.png").write_bytes(body[:3000] + bytes(255 - value for value in body[3000:3040]) + body[3040:])
+    with pytest.raises(datasets.BadImage, match="damaged"):
+        datasets.decode(tmp_path / "a.png", 32)

@@ -156,9 +156,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _loaded_rgb(image: Image.Image) -> Image.Image:
+    return _loaded(image, _to_rgb)
+
+
+def _loaded(image: Image.Image, convert: Callable[[Image.Image], Image.Image] = lambda image: image) -> Image.Image:
     try:
         image.load()
-        return _to_rgb(image)
+        return convert(image)
     except BadImage:
         raise
     except OSError as error:
@@ -178,6 +182,10 @@ def _orientation(image: Image.Image) -> int:
 def pixels(source, size: int) -> np.ndarray:
     """Decode an opened file or path to (size, size, 3), or raise :class:`BadImage`."""
     with open_image(source) as image:
+        if image.format == "PNG":
+            # Its EXIF may follow the pixels, so that looking for it decodes them; an error there would be lost, and the
+            # rest of the picture be black.
+            _loaded(image)
         turn = _TRANSPOSE.get(_orientation(image))
         side = min(image.size)
         if image.format in ("JPEG", "MPO") and side >= 2 * size:

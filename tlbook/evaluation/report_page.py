@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tlbook.datasets import decode
+from tlbook.datasets.splits import printable
 from tlbook.evaluation.curves import precision_recall_curve, roc_curve
 from tlbook.evaluation.metrics import probabilities
 
@@ -223,15 +224,20 @@ def _thumbnail(path: Any) -> str:
 
 def _mistake(one: Any) -> str:
     said = f"{one.prediction} {one.confidence:.1%}, is {one.label}"
-    name = escape(one.path.name)
+    name = escape(printable(one.path.name))
     return (
         f'<figure><img src="{_thumbnail(one.path)}" width="{_THUMBNAIL}" height="{_THUMBNAIL}" alt="{escape(said)}">'
         f"<figcaption>{escape(said)}<br>{name} (image {one.index})</figcaption></figure>"
     )
 
 
-def html(report: Report) -> str:
-    """One page with styles, figures and images inside; every name is escaped."""
+def html(
+    report: Report, *, title: str | None = None, style: str = "", lead: Sequence[str] = (), sections: Sequence[str] = ()
+) -> str:
+    """One page with styles, figures and images inside; every name is escaped.
+
+    A caller may give another title, more style, and markup of its own that comes after the accuracy and at the end.
+    """
     level = f"{100 * report.accuracy.confidence:g} %"
     calibration = [["", "as it is"], *([a, b] for a, b, _ in _calibration_rows(report))]
     if report.scaled is not None and not math.isnan(report.temperature):
@@ -241,6 +247,7 @@ def html(report: Report) -> str:
         f"<p>{escape(_heading(report))}. Intervals, in brackets, hold {level}.</p>",
         f"<p><strong>Accuracy {escape(str(report.accuracy))}</strong></p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in report.notes),
+        *lead,
         "<h2>Classes</h2>",
         _html_table(_class_rows(report)),
         "<h2>Confusion matrix</h2>",
@@ -253,11 +260,12 @@ def html(report: Report) -> str:
         parts += ["<h2>Groups, the worst first</h2>", _html_table(_group_rows(report))]
     parts += ["<h2>Mistakes</h2>", f"<p>{escape(_mistakes_line(report))}</p>"]
     parts.append(f'<div class="mistakes">{"".join(map(_mistake, report.mistakes))}</div>')
-    title = f"Report on {report.split}: accuracy {report.accuracy}"
+    parts += sections
+    title = title or f"Report on {report.split}: accuracy {report.accuracy}"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f"<style>{_STYLE}{style}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )

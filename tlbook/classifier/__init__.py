@@ -1,0 +1,32 @@
+"""From a folder of photos to a classifier with a report that defends it, and to its use.
+
+>>> from tlbook import classifier
+>>> result = classifier.train("photos", "result")  # doctest: +SKIP
+>>> classifier.predict(result.model, ["holiday.jpg"]).labels  # doctest: +SKIP
+('cat',)
+
+The commands ``tlbook train``, ``tlbook predict`` and ``tlbook evaluate`` call :func:`train`, :func:`predict` and
+:func:`evaluate`.
+"""
+
+import tlbook._quiet  # noqa: F401  (before Keras)
+from tlbook.classifier.choice import Choice, choose
+from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
+from tlbook.classifier.saved import Classifier, load, save
+from tlbook.classifier.training import Result, train
+from tlbook.classifier.unusable import Unusable
+
+__all__ = [
+    "Choice",
+    "Classifier",
+    "Evaluation",
+    "Predictions",
+    "Result",
+    "Unusable",
+    "choose",
+    "evaluate",
+    "load",
+    "predict",
+    "save",
+    "train",
+]

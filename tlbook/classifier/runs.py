@@ -1,0 +1,230 @@
+"""A result that appears whole or not at all, and a run that goes on where it was killed.
+
+While a run lasts, what it has is in a folder beside the result, ``NAME.unfinished``; the finished result is renamed into its
+place in one step. State on disk is recognised by a key, the hash of photos and options: another key starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tlbook.classifier.unusable import Unusable, writing
+from tlbook.datasets.archives import locked
+
+__all__ = ["METRICS", "Run", "check_place", "finished", "key_of", "open_run", "write_json"]
+
+METRICS = "metrics.json"
+FORMAT = 1
+
+_STATE, _LOCK, _RESULT, _STEPS, _OLD = "run.json", "lock", "result", "steps", "replaced"
+_CHECKPOINT = "fine-tuning.npz"
+
+
+def key_of(**what: Any) -> str:
+    """SHA-256 of what a run depends on."""
+    return hashlib.sha256(json.dumps({"format": FORMAT, **what}, sort_keys=True).encode()).hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            json.dump(value, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner only
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def finished(out: Path) -> dict | None:
+    """The metrics of a finished result of ours, or None where the folder is none."""
+    metrics = _read_json(out / METRICS)
+    if not isinstance(metrics, dict) or metrics.get("written by") != "tlbook train" or "key" not in metrics:
+        return None
+    return metrics
+
+
+class Run:
+    """The state of one run on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        ``NAME.unfinished``.
+    result : Path
+        What becomes the result.
+    checkpoint : Path
+        For :func:`tlbook.transfer.fine_tune`.
+    resumed : bool
+    """
+
+    def __init__(self, out: Path, folder: Path, key: str, resumed: bool):
+        self.out, self.folder, self.key, self.resumed = out, folder, key, resumed
+        self.result, self.checkpoint = folder / _RESULT, folder / _CHECKPOINT
+        self._steps = folder / _STEPS
+        self._steps.mkdir(exist_ok=True)
+
+    def step(self, name: str, compute: Callable[[], Any]) -> Any:
+        """The value of a step, computed now or before the run was killed; it can be written as JSON."""
+        path = self._steps / f"{name}.json"
+        stored = _read_json(path)
+        if isinstance(stored, dict) and "value" in stored:
+            return stored["value"]
+        value = json.loads(json.dumps(compute()))  # the same types, kept or fresh
+        write_json(path, {"value": value})
+        return value
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of a block to the seconds of a stage, over all attempts."""
+        wall, process = time.perf_counter(), time.process_time()
+        yield
+        self.add(name, time.perf_counter() - wall, time.process_time() - process)
+
+    def add(self, name: str, wall: float, process: float) -> None:
+        """Add seconds to a stage."""
+        path = self._steps / "seconds.json"
+        seconds = _read_json(path) or {}
+        seconds[name] = round(seconds.get(name, 0.0) + wall, 3)
+        seconds["processor"] = round(seconds.get("processor", 0.0) + process, 3)
+        write_json(path, seconds)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall seconds of each stage, their total, and the processor's seconds."""
+        seconds = _read_json(self._steps / "seconds.json") or {}
+        processor = seconds.pop("processor", 0.0)
+        return {**seconds, "total": round(sum(seconds.values()), 3), "processor": processor}
+
+    def fresh_result(self) -> Path:
+        """An empty folder for the files of the result."""
+        shutil.rmtree(self.result, ignore_errors=True)
+        self.result.mkdir()
+        return self.result
+
+    def publish(self) -> None:
+        """Rename the result into its place, and clear the state away."""
+        old = self.folder / _OLD
+        if self.out.exists():
+            os.replace(self.out, old)
+        os.replace(self.result, self.out)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_OURS = {_STATE, _LOCK, _RESULT, _STEPS, _OLD, _CHECKPOINT}
+
+
+def _is_ours(folder: Path) -> bool:
+    names = [path.name for path in folder.iterdir()]
+    return all(any(name == own or name.startswith(own + ".") for own in _OURS) for name in names)
+
+
+def check_place(out: Path, key: str | None = None, force: bool = False) -> dict | None:
+    """The metrics of the same run if it is finished; refuses a place that is taken.
+
+    Without a key, only what no key could make right is refused.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise Unusable(f"{out} is not a folder; name one that does not exist yet")
+    if not out.exists() or not any(out.iterdir()):
+        return None
+    metrics = finished(out)
+    if metrics is None:
+        raise Unusable(f"{out} holds files that are not a result of tlbook train; name another folder")
+    if key is None:
+        return None
+    if metrics["key"] == key and not force:
+        return metrics
+    if not force:
+        raise Unusable(
+            f"{out} holds a result of other photos or options; name another folder, or replace it with force (--force)"
+        )
+    return None
+
+
+@contextmanager
+def open_run(
+    out: Path, key: str, *, force: bool = False, say: Callable[[str], None] = print
+) -> Iterator[tuple[Run | None, dict | None]]:
+    """The run for a result, begun or continued; nobody else works on it meanwhile.
+
+    What the block leaves unfinished stays for the next attempt, unless it raises :class:`Unusable`.
+
+    Yields
+    ------
+    run : Run or None
+        None where the result is there already.
+    metrics : dict or None
+        Of the result that is there.
+
+    Raises
+    ------
+    Unusable
+        The place is taken or cannot be written.
+    """
+    folder = out.with_name(out.name + ".unfinished")
+    with writing(out.parent):
+        if (metrics := check_place(out, key, force)) is not None:
+            if folder.is_dir() and (_read_json(folder / _STATE) or {}).get("key") == key:
+                shutil.rmtree(folder, ignore_errors=True)  # killed between the last two steps
+            yield None, metrics
+            return
+        if folder.exists() and (not folder.is_dir() or not _is_ours(folder)):
+            raise Unusable(f"{folder} is in the way: it holds files that are not the state of a run; move it away")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
+            lock = locked(folder / _LOCK)
+            lock.__enter__()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise Unusable(f"{out} cannot be made: a file is where a folder is needed ({error.filename})") from error
+    try:
+        with writing(out.parent):
+            _put_back(out, folder)
+            if (metrics := check_place(out, key, force)) is not None:  # finished while this one waited
+                yield None, metrics
+                return
+            folder.mkdir(exist_ok=True)
+            state = _read_json(folder / _STATE)
+            resumed = isinstance(state, dict) and state.get("key") == key
+            if not resumed:
+                if isinstance(state, dict):
+                    say(f"{folder.name} is of a run with other photos or options; this one starts anew")
+                for path in folder.iterdir():
+                    if path.name != _LOCK:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                write_json(folder / _STATE, {"key": key})
+        try:
+            yield Run(out, folder, key, resumed), None
+        except Unusable:  # nothing to go on with: what was given has to change
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _put_back(out: Path, folder: Path) -> None:
+    """Where a run was killed between moving the old result away and the new one into place."""
+    if (folder / _OLD).is_dir() and not out.exists():
+        os.replace(folder / _OLD, out)

@@ -1,0 +1,263 @@
+"""The stages of a training run, from photos that were read to the result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tlbook import __version__, evaluation, transfer
+from tlbook.classifier import choice, page, photos, saved, strategy
+from tlbook.classifier.measures import csv_text, measures, number, short_measures
+from tlbook.classifier.photos import Photos
+from tlbook.classifier.runs import METRICS, Run, write_json
+from tlbook.classifier.saved import Classifier
+from tlbook.classifier.strategy import Fitted
+from tlbook.classifier.unusable import Unusable, sentence
+from tlbook.datasets import Split
+from tlbook.datasets.splits import printable
+from tlbook.evaluation import Report
+
+__all__ = ["MODEL", "PREDICTIONS", "REPORT", "Stages", "versions"]
+
+MODEL, REPORT, PREDICTIONS = "model.keras", "report.html", "predictions.csv"
+
+SHORT = 12
+"""Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
+
+_SAMPLE = 16  # test photos on which the written model is compared with what was measured
+_MANY = 0.05  # of the training photos: so many near-duplicates call for a look
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    names = ("tensorflow", "tensorflow-cpu", "jax", "keras", "numpy", "scikit-learn", "pillow", "onnxruntime")
+    found = {"tlbook": __version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+class Stages:
+    """One run; :meth:`run` goes through it.
+
+    Parameters
+    ----------
+    state : Run
+    given : Photos
+    options : dict
+        As :func:`tlbook.classifier.train` takes them.
+    command : str
+        Which repeats the run.
+    progress : bool
+    say : callable
+    """
+
+    def __init__(
+        self, state: Run, given: Photos, options: dict, command: str, progress: bool, say: Callable[[str], None]
+    ):
+        self.state, self.photos, self.options, self.command = state, given, options, command
+        self.progress, self.say = progress, say
+        self.notes: list[str] = []
+        self.curves: dict[str, Any] = {}
+        self.pairs: list[dict] = []
+
+    def run(self) -> dict[str, Any]:
+        """Go through all stages, put the result into its place, and return the metrics."""
+        with self.state.timed("near-duplicates"):
+            self._set_near_duplicates_apart()
+        with self.state.timed("loading"):
+            self._load_backbone()
+        with self.state.timed("features"):
+            features = self._extract()
+        with self.state.timed("probe"):
+            probe, fitted = self._probe(features)
+        labels = self.photos.splits["validation"].labels
+        kept, fitted, why = strategy.decide(self.options["strategy"], labels, fitted, lambda: self._tuned(probe))
+        self.say(f"strategy {kept}: {why['reason']}")
+        temperature, note = strategy.calibrate(fitted, labels)
+        self.notes += [note] if note else []
+        with self.state.timed("test"):
+            classifier = Classifier(fitted.model, self.photos.class_names, self._about(kept, temperature))
+            logits = (
+                classifier.head_logits(features["test"])
+                if kept == "probe"
+                else classifier.logits(self.photos.splits["test"], cache=True, progress=self.progress)
+            )
+            report = evaluation.report(logits, self.photos.splits["test"], seed=self.options["seed"])
+        metrics = {
+            "written by": "tlbook train",
+            "key": self.state.key,
+            "command": self.command,
+            "test": measures(report),
+            "validation": short_measures(labels, fitted.logits / temperature),
+            "class names": list(self.photos.class_names),
+            "photos": self._account(),
+            "backbone": {
+                "name": self.chosen.name,
+                "reason": self.chosen.reason,
+                "input size": classifier.input_size,
+                "parameters": classifier.model.count_params(),
+            },
+            "strategy": why,
+            "temperature": number(temperature),
+            "seed": self.options["seed"],
+            "notes": self.notes,
+            "versions": versions(),
+        }
+        metrics["seconds"] = self.state.seconds
+        self._write(classifier, report, metrics)
+        self.state.publish()
+        self.say(f"test accuracy {report.accuracy} on {report.n:,} photos; the result is in {self.state.out}")
+        return metrics
+
+    def _set_near_duplicates_apart(self) -> None:
+        wish = self.options["near_duplicates"]
+        if wish == "ignore":
+            return
+        self.pairs = self.state.step("near-duplicates", lambda: photos.near_duplicates(self.photos))
+        if not self.pairs:
+            return
+        dropped = {(pair["split"], pair["index"]) for pair in self.pairs}
+        verb = "left out" if wish == "drop" else "kept, though seen in training and test"
+        lines = [
+            f"  {pair['split']} {pair['path']}: nearly the same picture as {pair['of']}"
+            + ("" if pair["same_label"] else ", which has another label")
+            for pair in self.pairs[:20]
+        ]
+        lines += [f"  and {len(self.pairs) - 20} more pairs"] if len(self.pairs) > 20 else []
+        self.say("\n".join([f"{len(dropped)} near-duplicates across splits {verb}:", *lines]))
+        share = sum(split == "train" for split, _ in dropped) / max(1, len(self.photos.splits["train"]))
+        if wish == "drop":
+            self.photos = photos.without(self.photos, self.pairs)
+            if share > _MANY:
+                self.notes.append(
+                    f"{share:.0%} of the training photos were left out as near-duplicates; if they are different "
+                    "pictures that merely look alike, keep them with --near-duplicates report"
+                )
+        else:
+            self.notes.append(f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may flatter")
+
+    def _load_backbone(self) -> None:
+        def choose() -> dict[str, str]:
+            chosen = choice.choose(self.options["backbone"])
+            return {"name": chosen.name, "reason": chosen.reason}
+
+        self.chosen = choice.Choice(**self.state.step("backbone", choose))
+        self.say(f"backbone {self.chosen.name}: {self.chosen.reason}")
+        self.backbone = choice.loaded(self.chosen.name, self.options["input_size"])
+
+    def _extract(self) -> dict[str, np.ndarray]:
+        """Features by split: all photos in one pass, which one engine makes."""
+        splits = self.photos.splits
+        every = Split(
+            "all",
+            [path for split in splits.values() for path in split.paths],
+            np.concatenate([split.labels for split in splits.values()]),
+            self.photos.class_names,
+            [content for split in splits.values() for content in split.hashes],
+        )
+        try:
+            found = saved.extracted(self.backbone, every, cache=True, progress=self.progress)
+        except ValueError as error:  # a photo that was there when the folder was read
+            raise Unusable(f"the photos changed while they were used: {sentence(error)}") from error
+        edges = np.cumsum([len(split) for split in splits.values()])[:-1]
+        return dict(zip(splits, np.split(found, edges), strict=True))
+
+    def _probe(self, features: dict[str, np.ndarray]) -> tuple[transfer.Probe, Fitted]:
+        def fit() -> dict[str, Any]:
+            try:
+                return strategy.probe_record(strategy.fit_probe(features, self.photos))
+            except (ValueError, RuntimeError) as error:
+                raise Unusable(f"no classifier could be fitted on these photos: {sentence(error)}") from error
+
+        probe = strategy.probe_from(self.state.step("probe", fit))
+        self.curves |= {"C": probe.C, "losses": list(probe.validation_losses.items())}
+        if not len(features["validation"]):
+            self.curves["losses"] = []
+        return probe, strategy.with_probe(self.backbone, probe, features["validation"])
+
+    def _tuned(self, probe: transfer.Probe) -> Fitted:
+        self.say("fine-tuning everything from the probe on")
+
+        def tune() -> Fitted:
+            return strategy.fit_tuned(
+                self.backbone,
+                probe,
+                self.photos,
+                seed=self.options["seed"],
+                checkpoint=self.state.checkpoint,
+                progress=self.progress,
+            )
+
+        with self.state.timed("fine-tuning"):
+            try:
+                fitted = tune()
+            except transfer.CheckpointMismatch:  # torn, or of other features
+                self.state.checkpoint.unlink()
+                fitted = tune()
+        # epochs of an attempt that was killed are in the history, but were timed by nobody who could write it down
+        missing = fitted.curves.pop("seconds") - self.state.seconds["fine-tuning"]
+        if missing > 0:
+            self.state.add("fine-tuning", missing, 0.0)
+        self.curves |= fitted.curves
+        return fitted
+
+    def _about(self, kept: str, temperature: float) -> dict[str, Any]:
+        trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
+        return {
+            "backbone": self.chosen.name,
+            "strategy": kept,
+            "temperature": number(temperature),
+            "versions": versions(),
+            "trained on": sorted({content[:SHORT] for content in trained}),
+        }
+
+    def _account(self) -> dict[str, Any]:
+        """The photos as counts, and what was left out."""
+        counts = {
+            name: dict(
+                zip(
+                    self.photos.class_names,
+                    np.bincount(split.labels, minlength=len(self.photos.class_names)).tolist(),
+                    strict=True,
+                )
+            )
+            for name, split in self.photos.splits.items()
+        }
+        return {
+            "folder": printable(str(self.photos.folder)),
+            "test folder": None if self.photos.test_folder is None else printable(str(self.photos.test_folder)),
+            "counts": counts,
+            "left out": [[one.path, one.reason] for one in self.photos.left_out.files],
+            "converted": [[one.path, one.reason] for one in self.photos.left_out.converted],
+            "near-duplicates": {
+                "wish": self.options["near_duplicates"],
+                "pairs": [{key: value for key, value in pair.items() if key != "index"} for pair in self.pairs],
+            },
+        }
+
+    def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> None:
+        folder = self.state.fresh_result()
+        test = self.photos.splits["test"]
+        written = saved.load(saved.save(classifier, folder / MODEL))
+        positions = np.unique(np.linspace(0, len(test) - 1, _SAMPLE).astype(int))
+        again = np.asarray(written.model.predict_on_batch(test.select(positions).images(written.input_size)))
+        expected = report.logits[positions]
+        scale = 1 + np.abs(expected).max()
+        if not np.abs(again - expected).max() <= 1e-3 * scale:  # also false for NaN
+            raise RuntimeError("the written model does not give the logits that were measured")
+        shown = [self.photos.shown("test", i) for i in range(len(test))]
+        probabilities = evaluation.probabilities(report.logits)
+        truth = [self.photos.class_names[label] for label in test.labels]
+        text = csv_text(shown, probabilities, self.photos.class_names, truth)
+        (folder / PREDICTIONS).write_text(text, encoding="utf-8", newline="\n")
+        whole = page.html(classifier, report, test, metrics, self.curves)
+        (folder / REPORT).write_text(whole, encoding="utf-8", newline="\n")
+        write_json(folder / METRICS, metrics)

@@ -1,0 +1,192 @@
+"""From a folder of photos to a model file, a report and the numbers behind it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlbook import __version__
+from tlbook.classifier import choice, photos
+from tlbook.classifier.photos import Photos
+from tlbook.classifier.runs import check_place, key_of, open_run
+from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
+from tlbook.classifier.strategy import STRATEGIES
+from tlbook.classifier.unusable import Unusable, writing
+from tlbook.datasets.splits import printable
+
+__all__ = ["Result", "command", "train"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What :func:`train` leaves behind.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds the four files.
+    metrics : dict
+        The contents of ``metrics.json``.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """``model.keras``."""
+        return self.folder / MODEL
+
+    @property
+    def report(self) -> Path:
+        """``report.html``."""
+        return self.folder / REPORT
+
+    @property
+    def predictions(self) -> Path:
+        """``predictions.csv``."""
+        return self.folder / PREDICTIONS
+
+
+def command(
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    backbone: str,
+    strategy: str,
+    test: str | os.PathLike | None,
+    seed: int,
+    near_duplicates: str,
+    input_size: int | None,
+) -> str:
+    """The command that does the same as a call of :func:`train`."""
+    words = ["tlbook", "train", os.fspath(folder), "--out", os.fspath(out)]
+    words += ["--backbone", backbone, "--strategy", strategy]
+    words += [] if test is None else ["--test", os.fspath(test)]
+    words += ["--seed", str(seed)]
+    words += [] if near_duplicates == "drop" else ["--near-duplicates", near_duplicates]
+    words += [] if input_size is None else ["--input-size", str(input_size)]
+    return printable(shlex.join(words))
+
+
+def train(
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    backbone: str = "auto",
+    strategy: str = "auto",
+    test: str | os.PathLike | None = None,
+    seed: int = 0,
+    near_duplicates: str = "drop",
+    input_size: int | None = None,
+    force: bool = False,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> Result:
+    """Train, calibrate and test a classifier on a folder of photos.
+
+    A linear probe is fitted on the features of a frozen backbone; it is
+    fine-tuned if asked for, or if validation photos show that this pays. A
+    temperature fitted on validation photos is folded into the logits. The test
+    photos are looked at once, by the model that was chosen.
+
+    Parameters
+    ----------
+    folder : path-like
+        One folder for each of N >= 2 classes, or ``train``, ``validation`` and
+        ``test`` with those in each; see :func:`tlbook.datasets.load` for what is
+        left out and how missing splits are cut.
+    out : path-like
+        Folder of the result, outside of ``folder``. It appears when all is done,
+        with ``model.keras``, ``report.html``, ``metrics.json`` and
+        ``predictions.csv``. Until then the state is kept in ``OUT.unfinished``,
+        from which the same call goes on if it was interrupted. Where the result
+        of the same call is there already, it is returned.
+    backbone : str, default "auto"
+        A name of :func:`tlbook.backbones.names`; "auto" takes the best one that
+        can be had, see :mod:`tlbook.classifier.choice`.
+    strategy : {"auto", "probe", "lp-ft"}, default "auto"
+        "lp-ft" fine-tunes everything from the probe on (Kumar et al. 2022);
+        "auto" does so where the probe makes enough mistakes on validation
+        photos, and keeps it only if McNemar's exact test finds it better there.
+    test : path-like, optional
+        Another folder with the same classes, to test on.
+    seed : int, default 0
+        Of the split and of fine-tuning.
+    near_duplicates : {"drop", "report", "ignore"}, default "drop"
+        What is done about pictures that lie in two splits in nearly the same
+        form: leave the copy in the earlier split out (of train first, then of
+        validation; test stays), only report it, or do not look for it.
+    input_size : int, optional
+        Side of the images in pixels; by default that of the backbone.
+    force : bool, default False
+        Replace a result of other photos or options, once the new one is whole.
+    progress : bool, default True
+        Show bars with the time left on a terminal.
+    say : callable, default print
+        Takes each line of the account of what is done.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    Unusable
+        What was given cannot be used; the message is one sentence.
+    """
+    if strategy not in STRATEGIES:
+        raise Unusable(f"strategy is one of {', '.join(STRATEGIES)}; got {strategy!r}")
+    if near_duplicates not in photos.NEAR_DUPLICATES:
+        raise Unusable(f"near_duplicates is one of {', '.join(photos.NEAR_DUPLICATES)}; got {near_duplicates!r}")
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise Unusable(f"seed is a whole number of at least 0; got {seed!r}")
+    if backbone != "auto":
+        choice.choose(backbone)
+    source, out = Path(folder).expanduser(), Path(out).expanduser()
+    _check_apart(source, out)
+    check_place(out)
+
+    wall, process = time.perf_counter(), time.process_time()
+    given = photos.read(source, test, seed=seed, progress=progress)
+    wall, process = time.perf_counter() - wall, time.process_time() - process
+    options = {
+        "backbone": backbone,
+        "strategy": strategy,
+        "test": test,
+        "seed": int(seed),
+        "near_duplicates": near_duplicates,
+        "input_size": input_size,
+    }
+    done = command(folder, out, **options)
+    keyed = {**options, "test": None if test is None else os.fspath(test)}
+    key = key_of(version=__version__, options=keyed, class_names=given.class_names, photos=given.contents())
+    with writing(out.parent), open_run(out, key, force=force, say=say) as (run, metrics):
+        if run is None:
+            say(f"{out} holds the result of this command already")
+        else:
+            if run.resumed:
+                say(f"going on from {run.folder.name}")
+            run.add("reading", wall, process)
+            _tell_read(given, say)
+            metrics = Stages(run, given, keyed, done, progress, say).run()
+    return Result(out, metrics)
+
+
+def _check_apart(source: Path, out: Path) -> None:
+    inner, outer = out.resolve(), source.resolve()
+    if inner == outer or outer in inner.parents:
+        raise Unusable(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
+
+
+def _tell_read(given: Photos, say: Callable[[str], None]) -> None:
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in given.splits.items())
+    total = sum(len(split) for split in given.splits.values())
+    say(f"{total:,} photos of {len(given.class_names)} classes: {sizes}")
+    if given.left_out or given.left_out.converted:
+        say(given.left_out.summary())
