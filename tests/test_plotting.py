@@ -77,10 +77,10 @@ def written(figure):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure(name):
-    before = dict(mpl.rcParams)
+    before, open_before = dict(mpl.rcParams), plt.get_fignums()
     figure = FIGURES[name]()
     assert dict(mpl.rcParams) == before
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == open_before
     assert figure.get_figwidth() <= 6
     # readable: no text below 9 points, none cut off by the figure's edge
     box = figure.bbox
