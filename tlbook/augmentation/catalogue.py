@@ -140,7 +140,7 @@ def make(
     Parameters
     ----------
     name : str
-        One of :data:``CATALOGUE``.
+        One of ``CATALOGUE``.
     strength : float, optional
         Largest change, in the unit of the entry; default: its medium strength (for flips
         the mild one, mirror images).

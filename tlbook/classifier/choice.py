@@ -95,8 +95,8 @@ def choose(asked: str = "auto") -> Choice:
     ----------
     asked : str, default "auto"
         A name of :func:`tlbook.backbones.names`; "auto" takes the first of
-        :data:``IMAGENET_TOP1`` whose weights are on this machine or come down in
-        :data:``PATIENCE`` seconds, and without either the one that the package ships.
+        ``IMAGENET_TOP1`` whose weights are on this machine or come down in
+        ``PATIENCE`` seconds, and without either the one that the package ships.
 
     Returns
     -------
