@@ -10,13 +10,15 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills lock
+.PHONY: help env book test test-browser record results lint serve site clean mutate sketches pretrain stability kills lock
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
 	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
 	@echo "make test                   unit tests, then every stored output compared with a fresh run"
+	@echo "make test-browser           the built pages in a browser: errors, requests, accessibility, narrow windows, links"
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
+	@echo "make site                   gather the built editions into one site: _build/site"
 	@echo ""
 	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
 	@echo "make results [RESULT=...]   recompute book/results/*.json, or one of them (long, resumable; DATASET=photos too)"
@@ -37,6 +39,9 @@ book: env
 
 test: env
 	@$(PY) scripts/run_tests.py
+
+test-browser: env
+	@$(PY) scripts/run_browser_tests.py
 
 record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
@@ -68,6 +73,9 @@ lock: env
 
 serve: env
 	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
+
+site: env
+	@$(PY) scripts/editions.py _build/site
 
 clean:
 	@$(PYTHON) scripts/clean.py
