@@ -10,7 +10,7 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills lock
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
@@ -24,6 +24,7 @@ help:
 	@echo "make pretrain               train the backbone again (long)"
 	@echo "make mutate                 break each formula in turn and expect a failing test"
 	@echo "make kills                  kill tlbook train at 20 random moments and continue it each time (long)"
+	@echo "make bench                  rerun other people's recipes and ours, measure speed (hours, on an idle machine; DATASET=photos too)"
 	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
 	@echo "make lint                   ruff over code and notebooks"
 	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
@@ -59,6 +60,9 @@ stability: env
 
 kills: env
 	@$(PY) tests/classifier_kills.py
+
+bench: env
+	@$(PY) benchmarks/run.py --dataset $(DATASET)
 
 lint: env
 	@$(PY) -m ruff check .

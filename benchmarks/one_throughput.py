@@ -1,0 +1,123 @@
+"""Images a second of one backbone on some cores, in this process (started by run.py).
+
+Five rates of the same run: the network alone on decoded images with either engine; decoding alone; files to features with
+decoding and network overlapped; and the arithmetic limit, which is the multiply-adds a second that a large matrix product
+reaches here, divided by those of one image.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measure import Clock, peak_memory
+
+clock = Clock()
+
+PASSES = 3
+BATCH = 64  # as in features.extract
+SIDE = 3072
+
+
+def arguments():
+    import argparse
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("backbone")
+    parser.add_argument("--dataset", choices=("photos", "sketches"), default="photos")
+    parser.add_argument("--images", type=int, default=512, help="for the network alone")
+    parser.add_argument("--files", type=int, help="for decoding and the whole way; all training images by default")
+    parser.add_argument("--engines", nargs="+", default=["onnxruntime", "keras"])
+    return parser.parse_args()
+
+
+def best_rate(count: int, work: Callable[[], object], passes: int = PASSES) -> tuple[float, list[float]]:
+    """(best, all) images a second of several passes: what disturbs a pass only slows it down."""
+    rates = []
+    for _ in range(passes):
+        began = time.perf_counter()
+        work()
+        rates.append(round(count / (time.perf_counter() - began), 1))
+    return max(rates), rates
+
+
+def peak_multiply_adds() -> float:
+    """Multiply-adds a second of the largest square matrix product that is quick to run, float32."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(2))
+    out = np.empty_like(a)
+    np.matmul(a, b, out=out)
+    return best_rate(SIDE**3, lambda: np.matmul(a, b, out=out), 5)[0]
+
+
+def main() -> None:
+    options = arguments()
+    from tempfile import TemporaryDirectory
+
+    import numpy as np
+    from recipes.material import material
+
+    from tlbook import backbones, convolution, features
+    from tlbook.datasets import decoding
+    from tlbook.features import engines
+
+    clock.imported()
+    values: dict = {}
+    given = material(options.dataset)
+    backbone = backbones.load(options.backbone)
+    size = backbone.input_size
+    sample = given.train.take(min(options.images, len(given.train)))
+    arrays = sample.images(size)
+    found = {}
+    with TemporaryDirectory() as graphs:
+        for engine in options.engines:
+            forward = (
+                engines.onnx_engine(backbone, [None], Path(graphs))
+                if engine == "onnxruntime"
+                else engines.keras_engine(backbone, [None], BATCH)
+            )
+
+            def network(forward=forward) -> np.ndarray:
+                parts = [forward(arrays[start : start + BATCH])[0] for start in range(0, len(arrays), BATCH)]
+                return np.concatenate(parts)
+
+            found[engine] = network()  # the first pass compiles
+            values[engine], values[f"{engine} passes"] = best_rate(len(arrays), network)
+    if len(found) == 2:
+        first, second = found.values()
+        values["largest difference"] = float(np.abs(first - second).max() / np.abs(second).max())
+    files = given.train if options.files is None else given.train.take(options.files)
+
+    def decode() -> None:
+        for _ in decoding.decode_all(files.paths, size):
+            pass
+
+    def whole_way() -> None:
+        with TemporaryDirectory() as passing:
+            for path in graphs.glob("*.onnx"):
+                (Path(passing) / "graphs").mkdir(exist_ok=True)
+                (Path(passing) / "graphs" / path.name).write_bytes(path.read_bytes())
+            features.extract(backbone, files, cache_dir=passing, engine=options.engines[0], progress=False)
+
+    decode()
+    values["decoding"], values["decoding passes"] = best_rate(len(files), decode)
+    with TemporaryDirectory() as kept:  # of the first pass the graph stays, the features do not serve again
+        features.extract(backbone, sample, cache_dir=kept, engine=options.engines[0])
+        graphs = Path(kept) / "graphs"
+        before = peak_memory()
+        values["files to features"], values["files to features passes"] = best_rate(len(files), whole_way)
+    values["memory grown"] = round((peak_memory() - before) / 1e6)
+    values["multiply-adds an image"] = sum(cost.multiplications for cost in convolution.costs(backbone.model))
+    values["peak multiply-adds"] = peak_multiply_adds()
+    values["arithmetic limit"] = values["peak multiply-adds"] / values["multiply-adds an image"]
+    clock.report(files=len(files), **values)
+
+
+if __name__ == "__main__":
+    main()
