@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measure import HERE, ROOT, cores, fresh
+from measure import cores, fresh
 
 from tlbook import backbones, results
 
@@ -81,7 +81,11 @@ def recipes(dataset: str, seeds: list[int], skip: list[str], share: float | None
                         shutil.rmtree(cache / "backbones", ignore_errors=True)
                     else:
                         if not (cache / "features" / "graphs").is_dir():
-                            fresh("one_recipe.py", *arguments("ours", variant, dataset, name, repeat, 1, images), cache=cache)
+                            fresh(
+                                "one_recipe.py",
+                                *arguments("ours", variant, dataset, name, repeat, 1, images),
+                                cache=cache,
+                            )
                         for path in (cache / "features").glob("*.npz"):
                             path.unlink()
                     record(recorder, row, dataset, 1.0, images, cache)
@@ -141,9 +145,7 @@ def throughput(dataset: str, folder) -> None:
             if recorder.done(**row):
                 continue
             given = ["--files", files] if files else []
-            found = fresh(
-                "one_throughput.py", name, "--dataset", dataset, *given, count=count, cache=Path(passing)
-            )
+            found = fresh("one_throughput.py", name, "--dataset", dataset, *given, count=count, cache=Path(passing))
             recorder.add(row, **found)
             print(row, {key: value for key, value in found.items() if not key.endswith("passes")}, flush=True)
 

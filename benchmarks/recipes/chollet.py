@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+
 from recipes.material import Material, Score, stream
 
 

@@ -12,8 +12,9 @@ Repaired: cached first, augmented anew in each epoch; each batch-normalisation l
 from __future__ import annotations
 
 import keras
-from recipes.material import Material, Score, stream
 from tensorflow import data as tf_data
+
+from recipes.material import Material, Score, stream
 
 
 def published(material: Material, seed: int, score: Score) -> float:

@@ -104,9 +104,7 @@ def stream(split: Split, size: int, *, batch_size: int, shuffle: bool = False, s
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         return tf.image.resize(image, (size, size)), label
 
-    files = tf.data.Dataset.from_tensor_slices(
-        (list(map(str, split.paths)), split.labels.astype("float32")[:, None])
-    )
+    files = tf.data.Dataset.from_tensor_slices((list(map(str, split.paths)), split.labels.astype("float32")[:, None]))
     if shuffle:
         files = files.shuffle(len(split), seed=seed)  # drawn anew at each pass
     return files.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)

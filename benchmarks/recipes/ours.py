@@ -6,9 +6,9 @@ Of the training images alone: the images to score on are looked at once. Images 
 from __future__ import annotations
 
 import numpy as np
-from recipes.material import Material
 from sklearn.model_selection import StratifiedKFold
 
+from recipes.material import Material
 from tlbook import backbones, features, transfer
 
 PENALTIES = tuple(10.0**power for power in range(-4, 1))
@@ -25,7 +25,7 @@ def probe(material: Material, backbone_name: str) -> np.ndarray:
 
 
 def chosen_probe(x: np.ndarray, labels: np.ndarray) -> transfer.Probe:
-    losses = {penalty: 0.0 for penalty in PENALTIES}
+    losses = dict.fromkeys(PENALTIES, 0.0)
     for inner, outer in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, labels):
         fold = transfer.linear_probe(x[inner], labels[inner], x[outer], labels[outer], C=PENALTIES)
         for penalty in PENALTIES:

@@ -15,8 +15,9 @@ Repaired: the photos it reports on are those that it never sees otherwise, and e
 from __future__ import annotations
 
 import keras
-from recipes.material import Material, Score, stream
 from tensorflow import data as tf_data
+
+from recipes.material import Material, Score, stream
 
 
 def published(material: Material, seed: int, score: Score) -> float:

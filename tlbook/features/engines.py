@@ -11,17 +11,21 @@ import functools
 import hashlib
 import importlib.util
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlbook._quiet import stderr_held
 from tlbook.backbones import Backbone
 
-import keras  # isort: skip
+if TYPE_CHECKING:
+    import keras
 
 ENGINES = ("auto", "keras", "onnxruntime")
 """Names that :func:`tlbook.features.extract` takes."""
@@ -34,6 +38,8 @@ _FORMAT = "1"  # of the graphs kept on disk; another number leaves old files unu
 _KEPT = 3  # sessions in memory, for those who extract again and again without a cache
 _SESSIONS: dict = {}
 
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' subsystem for Linux
+
 Engine = Callable[[np.ndarray], list[np.ndarray]]
 
 
@@ -41,6 +47,8 @@ def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model
     """The backbone's model with one pooled output for each layer asked for; None is its own output."""
     if list(layers) == [None]:
         return backbone.model
+    import keras
+
     outputs = []
     for name in layers:
         if name is None:
@@ -59,7 +67,11 @@ def missing_packages() -> list[str]:
 @functools.cache
 def has_gpu() -> bool:
     """Whether Keras computes on a GPU (or says nothing about it)."""
+    if sys.platform == "linux" and not any(Path(device).exists() for device in _GPU_DEVICES):
+        return False  # Keras, whose import takes seconds, need not be asked
     try:
+        import keras
+
         return bool(keras.distribution.list_devices("gpu"))
     except Exception:  # not every backend lists devices
         return True
@@ -141,7 +153,13 @@ def _opened(backbone: Backbone, layers: Sequence[str | None], path: Path):
 def graph_name(backbone: Backbone, layers: Sequence[str | None]) -> str:
     """File name of a graph: it holds the hash of architecture, weights and outputs."""
     key = "\n".join(
-        (_FORMAT, keras.__version__, backbone.fingerprint, str(backbone.input_size), *(name or "" for name in layers))
+        (
+            _FORMAT,
+            metadata.version("keras"),
+            backbone.fingerprint,
+            str(backbone.input_size),
+            *(name or "" for name in layers),
+        )
     )
     return f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.onnx"
 

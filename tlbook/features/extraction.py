@@ -82,19 +82,21 @@ def _run(
             name = "keras"
     if name == "keras":
         forward = engines.keras_engine(backbone, layers, batch_size)
-    widths = [
-        backbone.feature_dim if layer is None else int(backbone.model.get_layer(layer).output.shape[-1])
-        for layer in layers
-    ]
-    results = [np.empty((len(images), width), np.float32) for width in widths]
+    results: list[np.ndarray] = []
     done = 0
     with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
         for batch in _batches(images, backbone.input_size, batch_size):
-            for result, output in zip(results, forward(batch), strict=True):
+            outputs = forward(batch)
+            results = results or [np.empty((len(images), output.shape[-1]), np.float32) for output in outputs]
+            for result, output in zip(results, outputs, strict=True):
                 result[done : done + len(batch)] = output
             done += len(batch)
             ticker.advance(len(batch))
-    return results
+    return results or [np.empty((0, _width(backbone, layer)), np.float32) for layer in layers]
+
+
+def _width(backbone: Backbone, layer: str | None) -> int:
+    return backbone.feature_dim if layer is None else int(backbone.model.get_layer(layer).output.shape[-1])
 
 
 def extract(
