@@ -128,8 +128,7 @@ def fresh(script: str, *arguments: object, count: int | None = None, cache: Path
     done = subprocess.run(
         [sys.executable, str(HERE / script), *map(str, arguments)],
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         preexec_fn=hold if os.name == "posix" else None,
     )
