@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--dataset", choices=("photos", "sketches"), default="photos")
     parser.add_argument("--images", type=int, default=512, help="for the network alone")
     parser.add_argument("--files", type=int, help="for decoding and the whole way; all training images by default")
+    parser.add_argument("--folder", type=Path, help="of other photos, in place of the training images")
     parser.add_argument("--engines", nargs="+", default=["onnxruntime", "keras"])
     return parser.parse_args()
 
@@ -64,7 +65,7 @@ def main() -> None:
     from recipes.material import material
 
     from tlbook import backbones, convolution, features
-    from tlbook.datasets import decoding
+    from tlbook.datasets import Split, decoding
     from tlbook.features import engines
 
     clock.imported()
@@ -92,6 +93,10 @@ def main() -> None:
         first, second = found.values()
         values["largest difference"] = float(np.abs(first - second).max() / np.abs(second).max())
     files = given.train if options.files is None else given.train.take(options.files)
+    passes = PASSES
+    if options.folder:  # so many that one pass is enough
+        paths = sorted(options.folder.glob("*.jpg"))
+        files, passes = Split("train", paths, [0] * len(paths), ("photo",)), 1
 
     def decode() -> None:
         for _ in decoding.decode_all(files.paths, size):
@@ -108,13 +113,14 @@ def main() -> None:
         engine = options.engines[0]
         features.extract(backbone, images, cache_dir=folder, engine=engine, batch_size=BATCHES[engine], progress=False)
 
-    decode()
-    values["decoding"], values["decoding passes"] = best_rate(len(files), decode)
+    if passes > 1:
+        decode()  # the files are in memory from here on
+    values["decoding"], values["decoding passes"] = best_rate(len(files), decode, passes)
     with TemporaryDirectory() as kept:  # of the first pass the graph stays, the features do not serve again
         extract(sample, kept)
         graphs = Path(kept) / "graphs"
         before = peak_memory()
-        values["files to features"], values["files to features passes"] = best_rate(len(files), whole_way)
+        values["files to features"], values["files to features passes"] = best_rate(len(files), whole_way, passes)
     values["memory grown"] = round((peak_memory() - before) / 1e6)
     values["multiply-adds an image"] = sum(cost.multiplications for cost in convolution.costs(backbone.model))
     values["peak multiply-adds"] = peak_multiply_adds()

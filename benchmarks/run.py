@@ -125,7 +125,7 @@ def fingerprint(dataset: str) -> str:
     return data.test.fingerprint
 
 
-def throughput(dataset: str, folder) -> None:
+def throughput(dataset: str, folder, many: int = 0) -> None:
     recorder = results.Recorder(
         "throughput" if dataset == "sketches" else "throughput-photos",
         f"python benchmarks/run.py --dataset {dataset} --only throughput",
@@ -149,6 +149,14 @@ def throughput(dataset: str, folder) -> None:
             recorder.add(row, **found)
             print(row, {key: value for key, value in found.items() if not key.endswith("passes")}, flush=True)
 
+        row = {"backbone": names[0], "cores": everything, "images": many}
+        if many and not recorder.done(**row):
+            copies = Path(passing) / "copies"
+            fresh("make_copies.py", dataset, many, copies, cache=Path(passing))
+            found = fresh("one_throughput.py", names[0], "--dataset", dataset, "--folder", copies, cache=Path(passing))
+            recorder.add(row, **found)
+            print(row, found, flush=True)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -156,6 +164,9 @@ def main() -> None:
     parser.add_argument("--only", choices=("recipes", "throughput"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
     parser.add_argument("--skip", nargs="+", default=[], metavar="RECIPE", choices=["ours", *dict(THEIRS)])
+    parser.add_argument(
+        "--many", type=int, default=25_000, metavar="N", help="photos of the largest folder, made of copies"
+    )
     parser.add_argument("--share", type=float, help="of the published epochs, for a trial (with --folder)")
     parser.add_argument("--images", type=int, help="training images, for a trial (with --folder)")
     parser.add_argument("--folder", type=Path, help="where to write in place of book/results")
@@ -165,7 +176,7 @@ def main() -> None:
     if options.only != "throughput":
         recipes(options.dataset, options.seeds, options.skip, options.share, options.images, options.folder)
     if options.only != "recipes":
-        throughput(options.dataset, options.folder)
+        throughput(options.dataset, options.folder, options.many)
 
 
 if __name__ == "__main__":
