@@ -20,7 +20,7 @@ from recipes.material import Material, Score, stream
 def published(material: Material, seed: int, score: Score) -> float:
     size = material.size(150)
     augment = augmentation()
-    train = stream(material.train, size, batch_size=64, shuffle=True, seed=seed)
+    train = stream(material.fit, size, batch_size=64, shuffle=True, seed=seed)
     train = train.map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=tf_data.AUTOTUNE).cache()
     return frozen_then_tuned(material, train, size, score, normalisation_frozen=False)
 
@@ -28,7 +28,7 @@ def published(material: Material, seed: int, score: Score) -> float:
 def repaired(material: Material, seed: int, score: Score) -> float:
     size = material.size(150)
     augment = augmentation()
-    train = stream(material.train, size, batch_size=1).unbatch().cache().shuffle(len(material.train), seed=seed)
+    train = stream(material.fit, size, batch_size=1).unbatch().cache().shuffle(len(material.fit), seed=seed)
     train = train.batch(64).map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=tf_data.AUTOTUNE)
     return frozen_then_tuned(material, train, size, score, normalisation_frozen=True)
 
@@ -39,7 +39,7 @@ def augmentation():
 
 def frozen_then_tuned(material, train, size, score, normalisation_frozen) -> float:
     train = train.prefetch(tf_data.AUTOTUNE)
-    test = stream(material.score, size, batch_size=64).cache()
+    validation = stream(material.choose, size, batch_size=64).cache()
     base, prepare = material.base(size)
     base.trainable = False
     inputs = keras.Input((size, size, 3))
@@ -51,7 +51,7 @@ def frozen_then_tuned(material, train, size, score, normalisation_frozen) -> flo
         model.compile(keras.optimizers.Adam(rate), loss, metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)])
 
     compiled(1e-3)
-    model.fit(train, epochs=material.epochs(20), validation_data=test, verbose=0)
+    model.fit(train, epochs=material.epochs(20), validation_data=validation, verbose=0)
     score("head", model, size)
     base.trainable = True
     if normalisation_frozen:
@@ -59,9 +59,9 @@ def frozen_then_tuned(material, train, size, score, normalisation_frozen) -> flo
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
     compiled(1e-5)
-    model.fit(train, epochs=material.epochs(10), validation_data=test, verbose=0)
+    model.fit(train, epochs=material.epochs(10), validation_data=validation, verbose=0)
     score("fine-tuned", model, size)
-    return model.evaluate(test, verbose=0)[1]
+    return model.evaluate(stream(material.score, size, batch_size=64), verbose=0)[1]
 
 
 HELPERS = (augmentation, frozen_then_tuned)

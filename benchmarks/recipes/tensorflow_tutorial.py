@@ -8,13 +8,14 @@ validation photos change places all the time: its test accuracy is measured on p
 ``base(x, training=False)`` is meant to keep the batch-normalisation layers frozen; in Keras 3 the training flag of the outer
 call wins and their moving statistics change (keras#20285).
 
-Repaired: the photos it reports on are those that it never sees otherwise, and each batch-normalisation layer has
-``trainable = False``.
+Repaired: a fifth of the validation photos, chosen by their contents once and for all, is the test set, and each
+batch-normalisation layer has ``trainable = False``.
 """
 
 from __future__ import annotations
 
 import keras
+import numpy as np
 from tensorflow import data as tf_data
 
 from recipes.material import Material, Score, stream
@@ -33,9 +34,11 @@ def published(material: Material, seed: int, score: Score) -> float:
 
 def repaired(material: Material, seed: int, score: Score) -> float:
     size = material.size(160)
-    train = stream(material.fit, size, batch_size=32, shuffle=True, seed=seed)
-    validation = stream(material.choose, size, batch_size=32)
-    test = stream(material.score, size, batch_size=32)
+    train = stream(material.train, size, batch_size=32, shuffle=True, seed=seed)
+    by_content = np.argsort(material.score.hashes)  # an order without cats first, and the same at each pass
+    fifth = len(by_content) // 5
+    test = stream(material.score.select(by_content[:fifth]), size, batch_size=32)
+    validation = stream(material.score.select(by_content[fifth:]), size, batch_size=32)
     model, base = network(material, size)
     frozen_then_tuned(material, model, base, train, validation, size, score, normalisation_frozen=True)
     return model.evaluate(test, verbose=0)[1]
