@@ -58,8 +58,6 @@ def theirs(options) -> None:
     from recipes import chollet, keras_guide, tensorflow_tutorial
     from recipes.material import material
 
-    from tlbook import evaluation
-
     clock.imported()
     functions = {
         ("tensorflow-tutorial", "published"): (tensorflow_tutorial.published, tensorflow_tutorial.HELPERS),
@@ -79,10 +77,14 @@ def theirs(options) -> None:
 
     def score(stage: str, model, size: int) -> None:
         with clock.paused():
+            from tlbook import evaluation  # with SciPy, which the recipes do not use
+
             stages[stage] = evaluation.pack_right(given.right(model, size))
 
     reported = function(given, options.seed, score)
     cost = clock.so_far()
+    from tlbook import evaluation
+
     last = list(stages.values())[-1]
     count = len(given.score)
     accuracies = {stage: float(evaluation.unpack_right(packed, count).mean()) for stage, packed in stages.items()}

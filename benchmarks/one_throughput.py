@@ -19,7 +19,6 @@ from measure import Clock, peak_memory
 clock = Clock()
 
 PASSES = 3
-BATCHES = {"onnxruntime": 8, "keras": 64}  # where each is quickest
 SIDE = 3072
 
 
@@ -81,10 +80,10 @@ def main() -> None:
             forward = (
                 engines.onnx_engine(backbone, [None], Path(written))
                 if engine == "onnxruntime"
-                else engines.keras_engine(backbone, [None], BATCHES[engine])
+                else engines.keras_engine(backbone, [None], engines.BATCHES[engine])
             )
 
-            def network(forward=forward, step=BATCHES[engine]) -> np.ndarray:
+            def network(forward=forward, step=engines.BATCHES[engine]) -> np.ndarray:
                 return np.concatenate([forward(arrays[i : i + step])[0] for i in range(0, len(arrays), step)])
 
             found[engine] = network()  # the first pass compiles
@@ -111,7 +110,7 @@ def main() -> None:
 
     def extract(images, folder) -> None:
         engine = options.engines[0]
-        features.extract(backbone, images, cache_dir=folder, engine=engine, batch_size=BATCHES[engine], progress=False)
+        features.extract(backbone, images, cache_dir=folder, engine=engine, progress=False)
 
     if passes > 1:
         decode()  # the files are in memory from here on

@@ -65,7 +65,7 @@ def _run(
     backbone: Backbone,
     images: np.ndarray | Split,
     layers: Sequence[str | None],
-    batch_size: int,
+    batch_size: int | None,
     progress: bool,
     engine: str,
     graphs: Path | None,
@@ -81,7 +81,8 @@ def _run(
             warnings.warn(f"Keras in place of ONNX Runtime, which failed ({error})", stacklevel=3)
             name = "keras"
     if name == "keras":
-        forward = engines.keras_engine(backbone, layers, batch_size)
+        forward = engines.keras_engine(backbone, layers, batch_size or engines.BATCHES[name])
+    batch_size = batch_size or engines.BATCHES[name]
     results: list[np.ndarray] = []
     done = 0
     with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
@@ -104,7 +105,7 @@ def extract(
     images: np.ndarray | Split,
     *,
     layer: str | Sequence[str] | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     cache: bool = True,
     cache_dir: str | os.PathLike | None = None,
     progress: bool = True,
@@ -123,8 +124,9 @@ def extract(
     layer : str or sequence of str, optional
         Stages of ``backbone.stages`` whose activations, averaged over the
         image, are wanted in place of the backbone's own output.
-    batch_size : int, default 64
-        Images in memory at a time (a few times as many while decoding).
+    batch_size : int, optional
+        Images in memory at a time (a few times as many while decoding); by
+        default 8 for ONNX Runtime and 64 for Keras, where each is quickest.
     cache : bool, default True
         Look on disk first, and keep the result there. The key is made of the
         backbone's architecture and present weights, its input size, the layer
@@ -153,7 +155,7 @@ def extract(
     """
     if not isinstance(backbone, Backbone):
         raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
-    if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
+    if batch_size is not None and (isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1):
         raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
     single = layer is None or isinstance(layer, str)
     layers = [layer] if single else list(dict.fromkeys(layer))
@@ -179,7 +181,9 @@ def extract(
     missing = [name for name in layers if name not in found]
     engines.choose(engine, len(images))  # refuses a wrong name before the cache could hide it
     if missing:
-        computed = _run(backbone, images, missing, int(batch_size), progress, engine, graphs)
+        computed = _run(
+            backbone, images, missing, None if batch_size is None else int(batch_size), progress, engine, graphs
+        )
         for name, features in zip(missing, computed, strict=True):
             found[name] = features
             if cache:
