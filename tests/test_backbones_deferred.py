@@ -22,6 +22,8 @@ images = np.random.default_rng({seed}).integers(0, 256, (300, 96, 96, 3), np.uin
 backbone = backbones.load("sketchnet")
 x = features.extract(backbone, images, layer={layer!r}, cache=True)
 labels = np.arange(300) % 2
+few = features.extract(backbone, images[:9], layer={layer!r}, cache=True)
+assert np.abs(few - x[:9]).max() <= 1e-4 * np.abs(x).max()
 probe = transfer.linear_probe(x, labels, x, labels, C=0.01)
 evaluation.accuracy(labels, probe.predict(x))
 print("keras" in sys.modules, "tensorflow" in sys.modules)

@@ -487,6 +487,7 @@ def test_which_engine_is_taken(monkeypatch):
     monkeypatch.setattr(engines, "missing_packages", list)
     assert engines.choose("auto", engines.FEW) == "onnxruntime"
     assert engines.choose("auto", engines.FEW - 1) == "keras"
+    assert engines.choose("auto", 1, ready=True) == "onnxruntime"
     assert engines.choose("onnxruntime", 1) == "onnxruntime"
     assert engines.choose("keras", 10**6) == "keras"
     monkeypatch.setattr(engines, "has_gpu", lambda: True)

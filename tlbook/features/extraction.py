@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,7 +72,10 @@ def _run(
     graphs: Path | None,
 ) -> list[np.ndarray]:
     """One pass: float32 (n, d) for each layer."""
-    name = engines.choose(engine, len(images))
+    ready = (
+        graphs is not None and "keras" not in sys.modules and (graphs / engines.graph_name(backbone, layers)).is_file()
+    )
+    name = engines.choose(engine, len(images), ready=ready)
     if name == "onnxruntime":
         try:
             forward = engines.onnx_engine(backbone, layers, graphs)
@@ -138,9 +142,10 @@ def extract(
         Show a bar on a terminal.
     engine : {"auto", "keras", "onnxruntime"}, default "auto"
         What computes. "auto" takes ONNX Runtime where no GPU is, the packages of
-        ``tlbook[fast]`` are installed and there are 256 images or more, else
-        Keras. The features are the same but for rounding, a few millionths of
-        the largest, so the cache does not tell them apart.
+        ``tlbook[fast]`` are installed and there are 256 images or more (any number
+        where its graph is on disk and Keras not yet imported), else Keras. The
+        features are the same but for rounding, a few millionths of the largest,
+        so the cache does not tell them apart.
 
     Returns
     -------
