@@ -33,8 +33,8 @@ ENGINES = ("auto", "keras", "onnxruntime")
 BATCHES = {"onnxruntime": 8, "keras": 64}
 """Images in a batch, where nothing else is asked for.
 
-One core passed 512 photos of 224 pixels through MobileNetV2 0.35 with ONNX Runtime in 1.2 s by eights and in 1.6 s by 64, in half
-the memory; Keras has more to do for each batch.
+One core passed 512 photos of 224 pixels through MobileNetV2 0.35 with ONNX Runtime in 1.2 s by eights and in 1.6 s by 64; with
+the decoding of files the difference is within the noise, but the memory is half. Keras has more to do for each batch.
 """
 
 FEW = 256
