@@ -1,6 +1,7 @@
 """Many photos out of few, each a little different: ``python benchmarks/make_copies.py DATASET COUNT FOLDER`` (started by run.py).
 
-Cropped by up to a tenth, lighter or darker, mirrored or not, saved as JPEG anew: no two files are alike, all decode like photos.
+Cropped by up to a tenth, lighter or darker, mirrored or not, saved as JPEG anew in a folder for each class:
+no two files are alike, all decode like photos.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ def main() -> None:
     from tlbook import datasets
 
     dataset, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    sources = datasets.load(dataset, progress=False).train.paths
-    folder.mkdir(parents=True, exist_ok=True)
+    split = datasets.load(dataset, progress=False).train
+    sources, classes = split.paths, [split.class_names[label] for label in split.labels]
+    for name in split.class_names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     clock.imported()
 
     def write(number: int) -> None:
@@ -37,7 +40,7 @@ def main() -> None:
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.7, 1.3))
         if rng.random() < 0.5:
             image = ImageOps.mirror(image)
-        image.save(folder / f"{number:06d}.jpg", quality=90)
+        image.save(folder / classes[number % len(sources)] / f"{number:06d}.jpg", quality=90)
 
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(write, range(count)):

@@ -34,12 +34,12 @@ def ours(options) -> None:
     from recipes import ours as recipe
     from recipes.material import material
 
-    from tlbook import evaluation
-
     clock.imported()
     given = material(options.dataset, images=options.images)
     right = recipe.probe(given, options.backbone) == given.score.labels
     cost = clock.so_far()
+    from tlbook import evaluation
+
     clock.report(
         **cost,
         accuracy=float(right.mean()),

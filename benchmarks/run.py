@@ -141,7 +141,7 @@ def throughput(dataset: str, folder, many: int = 0) -> None:
     with tempfile.TemporaryDirectory(prefix="tlbook-benchmark-") as passing:
         fresh("prepare.py", dataset, cache=Path(passing))
         for name, count, files in plan:
-            row = {"backbone": name, "cores": count, "images": files or "all"}
+            row = {"work": "files to features", "backbone": name, "cores": count, "images": files or "all"}
             if recorder.done(**row):
                 continue
             given = ["--files", files] if files else []
@@ -149,13 +149,26 @@ def throughput(dataset: str, folder, many: int = 0) -> None:
             recorder.add(row, **found)
             print(row, {key: value for key, value in found.items() if not key.endswith("passes")}, flush=True)
 
-        row = {"backbone": names[0], "cores": everything, "images": many}
-        if many and not recorder.done(**row):
-            copies = Path(passing) / "copies"
-            fresh("make_copies.py", dataset, many, copies, cache=Path(passing))
-            found = fresh("one_throughput.py", names[0], "--dataset", dataset, "--folder", copies, cache=Path(passing))
-            recorder.add(row, **found)
-            print(row, found, flush=True)
+        if many:
+            large_folders(recorder, dataset, names[0], everything, many, Path(passing))
+
+
+def large_folders(recorder, dataset: str, name: str, everything: int, many: int, passing: Path) -> None:
+    """Many photos from files to features, and what ``tlbook train`` takes for them and for a tenth of them."""
+    plan = [("files to features", many), ("tlbook train", many // 10), ("tlbook train", many)]
+    for work, count in plan:
+        row = {"work": work, "backbone": name, "cores": everything, "images": count}
+        if recorder.done(**row):
+            continue
+        copies = passing / f"copies-{count}"
+        if not copies.is_dir():
+            fresh("make_copies.py", dataset, count, copies, cache=passing)
+        if work == "tlbook train":
+            found = fresh("one_train.py", copies, name, cache=passing)
+        else:
+            found = fresh("one_throughput.py", name, "--dataset", dataset, "--folder", copies, cache=passing)
+        recorder.add(row, **found)
+        print(row, found, flush=True)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from tlbook.backbones import Backbone
-from tlbook.datasets import Split, cache_folder
+from tlbook.datasets import Split, cache_folder, decode
+from tlbook.datasets.decoding import in_order
 from tlbook.features import cache as store
 from tlbook.features import engines
 from tlbook.progress import bar
@@ -62,6 +63,26 @@ def _batches(images: np.ndarray | Split, size: int, batch_size: int) -> Iterator
             yield images[start : start + batch_size]
 
 
+def _passed(
+    forward: engines.Engine, images: np.ndarray | Split, size: int, batch_size: int, threads: int
+) -> Iterator[list[np.ndarray]]:
+    """Outputs batch by batch, in order; with several threads each of them decodes a batch and passes it on by itself.
+
+    Four threads that share one batch wait for each other at every layer: a MobileNetV2 0.35 took 2.3 times the processor's time.
+    """
+    if threads == 1:
+        yield from map(forward, _batches(images, size, batch_size))
+        return
+
+    def work(start: int) -> list[np.ndarray]:
+        part = slice(start, start + batch_size)
+        if isinstance(images, Split):
+            return forward(np.stack([decode(path, size) for path in images.paths[part]]))
+        return forward(images[part])
+
+    yield from in_order(work, range(0, len(images), batch_size), ahead=2 * threads, threads=threads)
+
+
 def _run(
     backbone: Backbone,
     images: np.ndarray | Split,
@@ -87,16 +108,16 @@ def _run(
     if name == "keras":
         forward = engines.keras_engine(backbone, layers, batch_size or engines.BATCHES[name])
     batch_size = batch_size or engines.BATCHES[name]
+    threads = engines.threads() if name == "onnxruntime" else 1  # Keras divides a batch among its own
     results: list[np.ndarray] = []
     done = 0
     with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
-        for batch in _batches(images, backbone.input_size, batch_size):
-            outputs = forward(batch)
+        for outputs in _passed(forward, images, backbone.input_size, batch_size, threads):
             results = results or [np.empty((len(images), output.shape[-1]), np.float32) for output in outputs]
             for result, output in zip(results, outputs, strict=True):
-                result[done : done + len(batch)] = output
-            done += len(batch)
-            ticker.advance(len(batch))
+                result[done : done + len(output)] = output
+            done += len(output)
+            ticker.advance(len(output))
     return results or [np.empty((0, _width(backbone, layer)), np.float32) for layer in layers]
 
 
@@ -129,8 +150,8 @@ def extract(
         Stages of ``backbone.stages`` whose activations, averaged over the
         image, are wanted in place of the backbone's own output.
     batch_size : int, optional
-        Images in memory at a time (a few times as many while decoding); by
-        default 8 for ONNX Runtime and 64 for Keras, where each is quickest.
+        Images in a batch; by default 8 for ONNX Runtime, which has one batch in
+        each thread, and 64 for Keras, where each is quickest.
     cache : bool, default True
         Look on disk first, and keep the result there. The key is made of the
         backbone's architecture and present weights, its input size, the layer
