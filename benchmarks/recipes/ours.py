@@ -15,9 +15,9 @@ PENALTIES = tuple(10.0**power for power in range(-4, 1))
 FOLDS = 5
 
 
-def probe(material: Material, backbone_name: str) -> np.ndarray:
+def probe(material: Material, backbone_name: str, size: int | None = None) -> np.ndarray:
     """Predictions for the images to score on, int64 (n,)."""
-    backbone = backbones.load(backbone_name)
+    backbone = backbones.load(backbone_name, input_size=size)
     x_train = features.extract(backbone, material.train)
     x_score = features.extract(backbone, material.score)
     fitted = chosen_probe(x_train, material.train.labels)
