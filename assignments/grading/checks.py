@@ -26,6 +26,12 @@ class Check:
         return list(inspect.signature(self.function).parameters)
 
 
+    @property
+    def in_place(self) -> bool:
+        """Whether it is about what a function does to its arguments; its name says so."""
+        return self.function.__name__.endswith("in_place")
+
+
 @dataclass(frozen=True)
 class Question:
     name: str

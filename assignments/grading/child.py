@@ -14,7 +14,7 @@ import sys
 import types
 from typing import Any
 
-from grading import models, sandbox, wire
+from grading import sandbox, wire
 
 
 class OutOfTime(BaseException):
@@ -103,7 +103,6 @@ def main() -> None:
     sandbox.limit(memory=order["memory"], file_size=order["work_bytes"], processes=order["processes"])
     os.chdir(order["work"])
     os.makedirs("tmp", exist_ok=True)
-    models.__name__  # noqa: B018 - imported above, since its folder may be out of sight by now
     peer.send({"protections": active})
     _no_otter()
     shell = _shell({"__name__": "__main__"})

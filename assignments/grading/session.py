@@ -261,9 +261,14 @@ class Session:
         except (wire.Closed, wire.Late, wire.TooMuch) as error:
             raise self._over(error) from None
 
-    def during(self, check: Any) -> Any:
-        """Run a check, whose calls into the notebook may take so long each, and end the process when they take longer."""
+    def during(self, check: Any, in_place: bool = False) -> Any:
+        """Run a check, whose calls into the notebook may take so long each, and end the process when they take longer.
+
+        Only where a check is about it (`in_place`) does what a function does to its arguments reach the check's own: otherwise a function
+        could set them to 0, and with them what the check computes from them.
+        """
         peer = self._peer
+        peer.carry_back = in_place
         plain = peer.ask
 
         def ask(what: str, **more: Any) -> Any:

@@ -148,7 +148,7 @@ def _check_all(graded: _Graded, question: checks.Question, limits: Limits) -> li
         try:
             # A function that ended the process once would do so again: the question's other checks count as failed.
             with _at_most(min(3 * limits.call_seconds, graded.until - time.monotonic())):
-                outcomes.append(session.during(lambda check=check: _run(check, names)))
+                outcomes.append(session.during(lambda check=check: _run(check, names), check.in_place))
         except (Ended, _CheckLate) as error:
             if isinstance(error, _CheckLate):
                 session.kill("a check on it took too long")

@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from grading import changes, models
+
 __all__ = ["Closed", "Late", "Peer", "Remote", "RemoteError", "TooMuch"]
 
 FRAME = struct.Struct("<IIQ")  # bytes of JSON, number of arrays, bytes of all arrays
@@ -155,6 +157,7 @@ class Peer:
         self.guard = guard or (lambda work: work())
         self.kept: dict[int, Any] = {}
         self.deadline: float | None = None
+        self.carry_back = False  # whether arguments that the other side changed in place are changed here, too
         self.names: dict[str, Any] = {}
 
     # Values to JSON -------------------------------------------------------------------------------------------------
@@ -202,9 +205,7 @@ class Peer:
         if dataclasses.is_dataclass(value) and not isinstance(value, type) and kind.__module__.startswith("tlbook."):
             fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
             return {"t": "record", "m": kind.__module__, "n": kind.__qualname__, "v": self.encode(fields, blobs, depth + 1)}
-        if not self.trusting and _is_keras_model(value):
-            from grading import models
-
+        if not self.trusting and changes.is_model(value):
             return {"t": "model", "v": self.encode(models.describe(value), blobs, depth + 1)}
         return self._keep(value)
 
@@ -254,8 +255,6 @@ class Peer:
                 stand_in = RemoteFunction if value["callable"] else Remote
                 return stand_in(self, int(value["id"]), str(value["kind"])[:80])
             if kind == "model" and self.trusting:
-                from grading import models
-
                 return models.rebuild(self.decode(value["v"], blobs, depth + 1))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ImportError) as error:
             raise TooMuch(f"a message that makes no sense: {type(error).__name__}") from error
@@ -284,7 +283,8 @@ class Peer:
             elif "error" in message:
                 raise RemoteError(str(message["error"])[:2000])
             elif "answer" in message:
-                self._take_back(message.get("changed") or {}, more.get("args"))
+                if self.carry_back and isinstance(message.get("changed"), list):
+                    changes.assign([more.get("args") or [], more.get("kwargs") or {}], message["changed"])
                 return message["answer"]
             else:
                 raise TooMuch("an answer that is none")
@@ -296,11 +296,11 @@ class Peer:
         """Do what the other side asks and send the result, or the exception."""
         try:
             args = message.get("args") or []
-            before = [_state(value) for value in args]
+            passed = [args, message.get("kwargs") or {}]
+            before = changes.snapshot(passed)
             result = self.guard(lambda: self._do(message, args))
-            changed = {i: _state(value) for i, value in enumerate(args) if not _same(before[i], _state(value))}
-            reply = {"answer": result, "changed": changed}
-            self.send(reply)
+            after = changes.snapshot(passed)
+            self.send({"answer": result, "changed": None if changes.equal(before, after) else after})
         except Closed:
             raise
         except BaseException as error:
@@ -333,19 +333,6 @@ class Peer:
                 return False, None
         raise ValueError(f"unknown question {what!r}")
 
-    @staticmethod
-    def _take_back(changed: dict[int, Any], args: list[Any] | None) -> None:
-        """Arguments that the other side changed in place are changed here, too."""
-        for i, state in changed.items():
-            if not args or not isinstance(i, int) or not 0 <= i < len(args):
-                raise TooMuch("a changed argument that was never sent")
-            if isinstance(state, dict):
-                from grading import models
-
-                models.restore(args[i], state)
-            elif getattr(args[i], "shape", None) == getattr(state, "shape", ()):
-                args[i][...] = state
-
 
 class _Iterator:
     """Wrapped, so that an iterator that is a list's or a generator's is never sent as a plain value."""
@@ -355,32 +342,6 @@ class _Iterator:
 
     def __next__(self) -> Any:
         return next(self.iterator)
-
-
-def _state(value: Any) -> Any:
-    """What may change in an argument: an array's numbers, a model's weights and flags."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        return value.copy()
-    if _is_keras_model(value):
-        from grading import models
-
-        return models.state(value)
-    return None
-
-
-def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, dict):
-        from grading import models
-
-        return models.same(before, after)
-    return before is after is None or (before.dtype == after.dtype and before.tobytes() == after.tobytes())
-
-
-def _is_keras_model(value: Any) -> bool:
-    keras = sys.modules.get("keras")
-    model = getattr(keras, "Model", None)
-    return model is not None and isinstance(value, model)
 
 
 def _array(value: dict[str, Any], blobs: list[bytes]) -> Any:
