@@ -2,7 +2,8 @@
 
     python scripts/grade.py SUBMISSIONS [--assignment NAME] [--output FOLDER] [--jobs N] [--seed N] [--again]
 
-Writes, for each assignment found among them, FOLDER/NAME/grades.csv and FOLDER/NAME/feedback/STUDENT.html. A second call grades what is new or changed.
+Writes, for each assignment found among them, FOLDER/NAME/grades.csv and FOLDER/NAME/feedback/STUDENT.html. A second
+call grades what is new or changed.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def by_assignment(found: dict[str, Path], known: dict[str, classroom.Assignment]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("submissions", type=Path)
-    parser.add_argument("--assignment", choices=make_assignments.names(), help="that all of them are; else each is recognised")
+    parser.add_argument(
+        "--assignment", choices=make_assignments.names(), help="that all of them are; else each is recognised"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "_build" / "grades")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="submissions at a time")
     parser.add_argument("--seed", type=int, help="the seed that the assignment was handed out with")
@@ -87,7 +90,9 @@ def main() -> None:
     print(f"{time.perf_counter() - started:.0f} s")
     for key, words in sandbox.PROTECTIONS.items():
         if protections is not None and key not in protections:
-            print(f"NOT possible on this system: {words}. Grade untrusted work in a container or on a machine of its own.")
+            print(
+                f"NOT possible on this system: {words}. Grade untrusted work in a container or on a machine of its own."
+            )
 
 
 if __name__ == "__main__":

@@ -199,7 +199,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="assignments; all if none is given")
     parser.add_argument("--seed", type=int, help="draw other data; expected answers change with it")
-    parser.add_argument("--package", default=PACKAGE, help="what pip installs on Colab: tlbook, or the address of its wheel")
+    parser.add_argument(
+        "--package", default=PACKAGE, help="what pip installs on Colab: tlbook, or the address of its wheel"
+    )
     parser.add_argument("--no-run", action="store_true", help="do not grade the solutions with the finished archives")
     options = parser.parse_args()
     unknown = set(options.names) - set(names())
@@ -219,7 +221,9 @@ def main() -> None:
     for old in hand_out.glob("tlbook-*.whl"):
         old.unlink()
     build_wheel(hand_out)
-    print(f"for students: {hand_out.relative_to(ROOT)}\nfor grading, with solutions: {BUILD.relative_to(ROOT)}/NAME/autograder")
+    print(
+        f"for students: {hand_out.relative_to(ROOT)}\nfor grading, with solutions: {BUILD.relative_to(ROOT)}/NAME/autograder"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Answers on which the checks of this assignment are tested: `right` ones get all points, `wrong` ones fewer."""
-# The blocks define the same names again and again, in a namespace that the test prepares.
-# ruff: noqa: F811, F821, E402, I001
+
 
 # %% q1 right: tensordot over windows
 def convolve(image, kernel, stride=1):
@@ -564,7 +563,7 @@ def gradient(window, kernel, weights, label):
 
 # %% q7 wrong: the slopes along the head's weights without the feature
 def gradient(window, kernel, weights, label):
-    sums, feature, logits = forward(window, kernel, weights)
+    sums, _, logits = forward(window, kernel, weights)
     d_logits = np.exp(logits) / np.exp(logits).sum() - np.eye(2)[label]
     return convolution.convolve(window, d_logits @ weights * (sums > 0) / sums.size), d_logits
 

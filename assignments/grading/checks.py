@@ -25,7 +25,6 @@ class Check:
     def names(self) -> list[str]:
         return list(inspect.signature(self.function).parameters)
 
-
     @property
     def in_place(self) -> bool:
         """Whether it is about what a function does to its arguments; its name says so."""
@@ -69,7 +68,9 @@ class _Marked:
 def _read(path: Path) -> Question:
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     # The files import otter's decorator. Reading them needs its options only, and no otter.
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "otter.test_files")]
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "otter.test_files")
+    ]
     space: dict[str, Any] = {"test_case": lambda **options: lambda function: _Marked(function, options)}
     exec(compile(tree, str(path), "exec"), space)
     marked = [value for value in space.values() if isinstance(value, _Marked)]

@@ -2,8 +2,8 @@
 
     python -m grading.child READ_FD WRITE_FD
 
-It is started by `grading.session` and knows neither checks nor expected values. Whatever the student's code does to it, it can only make this
-process answer wrongly or not at all.
+It is started by `grading.session` and knows neither checks nor expected values. Whatever the student's code does to
+it, it can only make this process answer wrongly or not at all.
 """
 
 from __future__ import annotations
@@ -74,22 +74,31 @@ def _shell(namespace: dict[str, Any]) -> Any:
 
 
 def run_cells(shell: Any, cells: list[str], peer: wire.Peer, seconds: float) -> None:
-    """Run every cell, whatever the others did, and report the first error of each."""
+    """Run every cell, whatever the others did, and report the last error of each.
+
+    A cell that missed a name is run again after the others, as long as that helps: perhaps cells were put in another
+    order.
+    """
     guard = _alarm(seconds)
-    again = []
-    for turn in ("first", "again"):
-        for number, source in list(enumerate(cells)) if turn == "first" else again:
+    waiting, missed = list(enumerate(cells)), len(cells) + 1
+    errors: dict[int, BaseException] = {}
+    while waiting and len(waiting) < missed:
+        missed, again = len(waiting), []
+        for number, source in waiting:
             peer.send({"cell": number})
+            errors.pop(number, None)
             try:
                 done = guard(lambda source=source: shell.run_cell(source, store_history=False))
                 error = done.error_before_exec or done.error_in_exec
             except OutOfTime as late:
                 error = late
             if error is not None:
-                if turn == "first" and isinstance(error, NameError):
-                    again.append((number, source))  # perhaps cells were put in another order
-                else:
-                    peer.send({"failed": number, "why": f"{type(error).__name__}: {str(error)[:500]}"})
+                errors[number] = error
+            if isinstance(error, NameError):
+                again.append((number, source))
+        waiting = again
+    for number, error in errors.items():
+        peer.send({"failed": number, "why": f"{type(error).__name__}: {str(error)[:500]}"})
     peer.send({"done": True})
 
 

@@ -1,7 +1,7 @@
 """Many submissions: found, graded side by side, remembered.
 
-Each is graded by a trusted process of its own, which starts the student's process. What a trusted process reports comes through a pipe, and
-tables are written from what came that way or was read before the first submission ran.
+Each is graded by a trusted process of its own, which starts the student's process. What a trusted process reports
+comes through a pipe, and tables are written from what came that way or was read before the first submission ran.
 """
 
 from __future__ import annotations
@@ -185,7 +185,9 @@ def grade_folder(
     limits = limits or Limits()
     questions, version = assignment.questions(), assignment.fingerprint()
     version = hashlib.sha256(f"{version} {limits}".encode()).hexdigest()
-    keys = {name: hashlib.sha256(version.encode() + path.read_bytes()).hexdigest() for name, path in submissions.items()}
+    keys = {
+        name: hashlib.sha256(version.encode() + path.read_bytes()).hexdigest() for name, path in submissions.items()
+    }
     records = {name: output / "results" / f"{_file_name(name)}.json" for name in submissions}
     results: dict[str, Result] = {}
     for name, path in records.items():
@@ -202,7 +204,9 @@ def grade_folder(
     def done(name: str, result: Result) -> None:
         results[name] = result
         report.write(records[name], json.dumps({"key": keys[name], "result": dataclasses.asdict(result)}))
-        tell(f"[{len(results)}/{len(submissions)}] {name}: {result.total:g} points, {result.status}, {result.seconds:.1f} s")
+        tell(
+            f"[{len(results)}/{len(submissions)}] {name}: {result.total:g} points, {result.status}, {result.seconds:.1f} s"
+        )
 
     options = {"limits": limits, "hide": [str(path) for path in {*hide, output.resolve()}], "sandbox": sandbox}
     _grade_all(todo, assignment, options, jobs, done)

@@ -58,7 +58,7 @@ def restore(model: Any, changed: dict[str, Any]) -> None:
     """Carry the changes of a copy over to its original."""
     import keras
 
-    model.set_weights([weight for weight in changed["weights"]])
+    model.set_weights(list(changed["weights"]))
     _set_flags(model, changed["trainable"])
     if changed["compiled"]:
         name, rate = changed["compiled"]

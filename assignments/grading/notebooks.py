@@ -19,8 +19,8 @@ class NotANotebook(ValueError):
 def code_cells(path: Path) -> list[str]:
     """Sources of the code cells, in order.
 
-    Read leniently: tags, ids, outputs and every other metadata are ignored, format 3 (worksheets) is read too, and cells whose type was changed to
-    raw are taken for code where they are Python.
+    Read leniently: tags, ids, outputs and every other metadata are ignored, format 3 (worksheets) is read too, and cells
+    whose type was changed to raw are taken for code where they are Python.
     """
     if path.stat().st_size > LARGEST:
         raise NotANotebook(f"the file is larger than {LARGEST // 2**20} MB; clear its outputs and hand it in again")
@@ -56,9 +56,7 @@ def is_answer(source: str) -> bool:
 def given_cells(path: Path) -> list[str]:
     """Code cells of a student notebook that stand there as they are: imports, data, figures; neither answers nor checks."""
     return [
-        source
-        for source in code_cells(path)
-        if not is_answer(source) and "grader" not in source and source.strip()
+        source for source in code_cells(path) if not is_answer(source) and "grader" not in source and source.strip()
     ]
 
 

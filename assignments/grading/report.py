@@ -15,9 +15,13 @@ from grading.submission import Result
 __all__ = ["csv_text", "page", "summary", "write"]
 
 STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff; }
-h2 { margin: 1.6rem 0 .3rem; font-size: 1.15rem; } table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
-ul { margin: .2rem 0; padding-left: 1.2rem; } pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; padding: .6rem; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+body { color: #1a1a1a; background: #fff; }
+h2 { margin: 1.6rem 0 .3rem; font-size: 1.15rem; }
+table { border-collapse: collapse; }
+td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
+ul { margin: .2rem 0; padding-left: 1.2rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; padding: .6rem; }
 """.strip()
 
 
@@ -86,7 +90,8 @@ def page(student: str, assignment: str, result: Result, questions: list[checks.Q
         parts += [f"<li>{escape(note)}</li>" for note in result.notes]
         parts.append("</ul>")
     if result.printed.strip():
-        parts.append(f"<details><summary>The beginning of what it printed</summary><pre>{escape(result.printed[:4000])}</pre></details>")
+        parts.append("<details><summary>The beginning of what it printed</summary>")
+        parts.append(f"<pre>{escape(result.printed[:4000])}</pre></details>")
     return "\n".join(parts) + "\n"
 
 

@@ -53,7 +53,8 @@ class Limits:
 
 
 class Ended(BaseException):
-    """The student's process is no more; the text says why. Not an Exception, so that no check takes it for a wrong answer."""
+    """The student's process is no more; the text says why. Not an Exception, so that no check takes it for a wrong
+    answer."""
 
 
 @dataclass
@@ -264,8 +265,8 @@ class Session:
     def during(self, check: Any, in_place: bool = False) -> Any:
         """Run a check, whose calls into the notebook may take so long each, and end the process when they take longer.
 
-        Only where a check is about it (`in_place`) does what a function does to its arguments reach the check's own: otherwise a function
-        could set them to 0, and with them what the check computes from them.
+        Only where a check is about it (`in_place`) does what a function does to its arguments reach the check's own:
+        otherwise a function could set them to 0, and with them what the check computes from them.
         """
         peer = self._peer
         peer.carry_back = in_place

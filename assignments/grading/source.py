@@ -1,7 +1,7 @@
 """The source of an assignment: what is given, the solutions, and the checks, read without otter.
 
-Otter makes everything that is handed out. This reader is for the tests, which try many answers on the checks of several seeds; that it and otter read the
-same is itself tested.
+Otter makes everything that is handed out. This reader is for the tests, which try many answers on the checks of
+several seeds; that it and otter read the same is itself tested.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from grading import checks
 __all__ = ["Answer", "Part", "Source", "read", "read_answers"]
 
 SEED_LINE = re.compile(r"^(\s*)SEED = \d+$", flags=re.MULTILINE)
-CONFIG = re.compile(r'\A""" # BEGIN TEST CONFIG\n(.*?)\n""" # END TEST CONFIG\n(.*)\Z', flags=re.DOTALL)
+CONFIG = re.compile(r'\A"""\s*# BEGIN TEST CONFIG\n(.*?)\n"""\s*# END TEST CONFIG\n(.*)\Z', flags=re.DOTALL)
 
 
 @dataclass
@@ -144,6 +144,8 @@ def read_answers(path: Path) -> list[Answer]:
         heading, _, body = block.partition("\n")
         found = re.fullmatch(r"# %% ([\w-]+) (right|wrong): (.+)", heading.strip())
         if not found:
-            raise ValueError(f"{path.name}: a block begins '# %% q1 right: words' or '# %% q1 wrong: words', not {heading!r}")
+            raise ValueError(
+                f"{path.name}: a block begins '# %% q1 right: words' or '# %% q1 wrong: words', not {heading!r}"
+            )
         answers.append(Answer(found[1], found[2] == "right", found[3], body))
     return answers

@@ -51,9 +51,7 @@ class Result:
 
 
 def _failed(question: checks.Question, why: str) -> list[checks.Outcome]:
-    return [
-        checks.Outcome(check.points, check.hidden, False, check.failure_message, why) for check in question.checks
-    ]
+    return [checks.Outcome(check.points, check.hidden, False, check.failure_message, why) for check in question.checks]
 
 
 @contextlib.contextmanager
@@ -104,9 +102,7 @@ class _Graded:
         while self.session is None and self.starts < self.limits.starts and time.monotonic() < self.until:
             self.starts += 1
             shown = [i for i in range(len(self.cells)) if i not in self.left_out]
-            session = self.stack.enter_context(
-                Session([self.cells[i] for i in shown], self.limits, **self.settings)
-            )
+            session = self.stack.enter_context(Session([self.cells[i] for i in shown], self.limits, **self.settings))
             try:
                 session.run()
                 self.session = session

@@ -97,7 +97,9 @@ def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
     graded = checks.names_read(list(read.questions.values()))
     kinds = (bool, int, float, str, list, tuple, dict)
     found = {name: reference[name] for name in graded if name in reference}
-    return {name: value for name, value in found.items() if isinstance(value, kinds) or type(value).__module__ == "numpy"}
+    return {
+        name: value for name, value in found.items() if isinstance(value, kinds) or type(value).__module__ == "numpy"
+    }
 
 
 def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[str, Any]:
@@ -112,7 +114,8 @@ def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[
     Returns
     -------
     dict
-        By seed: `reference`, `blank` (question → points), `out_of`, `answers` (list of records), `old` (points of the first seed's values, by question).
+        By seed: `reference`, `blank` (question → points), `out_of`, `answers` (list of records), `old` (points of the
+        first seed's values, by question).
     """
     blocks = source.read_answers(answers)
     result: dict[str, Any] = {}

@@ -1,9 +1,9 @@
 """Values between the grader and the process in which a student's notebook lives.
 
-Nothing is pickled: what comes from a student's process is read as JSON and raw arrays, and from that only plain values can come out, so
-that reading it cannot run anything. What has no plain form (a function, a generator, a model) stays where it is, and a
-stand-in goes over, a `Remote`, whose calls and attributes are messages. Both sides speak the same language, so that a check may
-pass a function to the student's function, too.
+Nothing is pickled: what comes from a student's process is read as JSON and raw arrays, and from that only plain
+values can come out, so that reading it cannot run anything. What has no plain form (a function, a generator, a model)
+stays where it is, and a stand-in goes over, a `Remote`, whose calls and attributes are messages. Both sides speak the
+same language, so that a check may pass a function to the student's function, too.
 
 A message is one frame: a length, the JSON text, and the bytes of its arrays.
 """
@@ -149,10 +149,13 @@ class Peer:
     trusting : bool
         Whether what comes in may be rebuilt as a Keras model. True in the student's process only.
     guard : callable, optional
-        Called with a function without arguments in place of that function, for time limits on what the other side asks for.
+        Called with a function without arguments in place of that function, for time limits on what the other side
+        asks for.
     """
 
-    def __init__(self, channel: Channel, *, trusting: bool, guard: Callable[[Callable[[], Any]], Any] | None = None) -> None:
+    def __init__(
+        self, channel: Channel, *, trusting: bool, guard: Callable[[Callable[[], Any]], Any] | None = None
+    ) -> None:
         self.channel, self.trusting = channel, trusting
         self.guard = guard or (lambda work: work())
         self.kept: dict[int, Any] = {}
@@ -204,7 +207,12 @@ class Peer:
                 return self.encode(plain(value), blobs, depth + 1)
         if dataclasses.is_dataclass(value) and not isinstance(value, type) and kind.__module__.startswith("tlbook."):
             fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            return {"t": "record", "m": kind.__module__, "n": kind.__qualname__, "v": self.encode(fields, blobs, depth + 1)}
+            return {
+                "t": "record",
+                "m": kind.__module__,
+                "n": kind.__qualname__,
+                "v": self.encode(fields, blobs, depth + 1),
+            }
         if not self.trusting and changes.is_model(value):
             return {"t": "model", "v": self.encode(models.describe(value), blobs, depth + 1)}
         return self._keep(value)
@@ -214,13 +222,10 @@ class Peer:
         numpy = sys.modules.get("numpy")
         if numpy is None:
             return None
-        home = type(value).__module__.partition(".")[0]
-        if isinstance(value, (numpy.ndarray, numpy.generic)):
-            array = numpy.asarray(value)
-        elif home in ("tensorflow", "keras", "jaxlib", "jax") and hasattr(value, "__array__"):
-            array = numpy.asarray(value)
-        else:
+        of_a_library = type(value).__module__.partition(".")[0] in ("tensorflow", "keras", "jaxlib", "jax")
+        if not (isinstance(value, (numpy.ndarray, numpy.generic)) or (of_a_library and hasattr(value, "__array__"))):
             return None
+        array = numpy.asarray(value)
         return numpy.ascontiguousarray(array).reshape(array.shape) if array.dtype.kind in KINDS else None
 
     # And back -------------------------------------------------------------------------------------------------------
