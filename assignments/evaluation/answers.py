@@ -33,7 +33,7 @@ def interval(n_right, n):
 times_as_many = 4
 
 
-# %% q1 wrong: hard-codes the example
+# %% q1 wrong: the example by heart
 def interval(n_right, n):
     return 0.826, 0.945
 
@@ -108,7 +108,7 @@ def exact_p(labels, guess_a, guess_b):
     return float(min(1.0, 2 * tail))
 
 
-# %% q2 wrong: hard-codes the example
+# %% q2 wrong: the example by heart
 def exact_p(labels, guess_a, guess_b):
     return 0.125
 
@@ -152,7 +152,10 @@ second_p = exact_p(truth, answers["rival 2"], answers["probe"])
 p_value = {"rival 1": first_p, "rival 2": second_p}
 ends = {name: interval(int((guess == truth).sum()), len(truth)) for name, guess in answers.items()}
 intervals_overlap = {name: ends[name][0] < ends["probe"][1] for name in ("rival 1", "rival 2")}
-replace_by = {"rival 1": "better" if first_p < 0.05 else "cannot tell", "rival 2": "better" if second_p < 0.05 else "cannot tell"}
+replace_by = {
+    "rival 1": "better" if first_p < 0.05 else "cannot tell",
+    "rival 2": "better" if second_p < 0.05 else "cannot tell",
+}
 
 # %% q3 right: with the package
 from tlbook import evaluation
@@ -179,7 +182,7 @@ for name in ("rival 2", "rival 1"):
         replace_by[name] = "better" if gains > losses else "worse"
     intervals_overlap[name] = bool(interval(hits.sum(), 1000)[0] <= interval(old.sum(), 1000)[1])
 
-# %% q3 wrong: values of the right form, made up
+# %% q3 wrong: the form that the public check wants by heart, the values made up
 intervals_overlap = {"rival 1": True, "rival 2": True}
 p_value = {"rival 1": 0.01, "rival 2": 0.2}
 replace_by = {"rival 1": "better", "rival 2": "cannot tell"}
@@ -252,7 +255,7 @@ finder = list("ABC")[int(np.argmax([shelter[letter][dogs == 1].sum() for letter 
 most_accurate = list("ABC")[int(np.argmax([np.mean(shelter[letter] == dogs) for letter in "ABC"]))]
 
 
-# %% q4 wrong: hard-codes the example
+# %% q4 wrong: the example by heart
 def precision_recall(labels, guess):
     return 0.4, 0.5
 
@@ -347,7 +350,7 @@ def threshold_and_cost(validation, test, grid, false_alarm, miss):
     return best, evaluation.mean_cost(test[0], test[1] >= best, **prices)
 
 
-# %% q5 wrong: hard-codes the example
+# %% q5 wrong: the example by heart
 def threshold_and_cost(validation, test, grid, false_alarm, miss):
     return 0.4, 2.75
 
@@ -429,7 +432,7 @@ def corrected(p_values):
 told = {name for name, p in zip(p_of, corrected(list(p_of.values())), strict=True) if p < 0.05}
 
 
-# %% q6 wrong: hard-codes the example
+# %% q6 wrong: the example by heart
 def corrected(p_values):
     return np.array([0.06, 0.03, 0.06])
 
@@ -516,7 +519,7 @@ def split_by_group(groups, test_share, seed):
     return answer
 
 
-# %% q7 wrong: hard-codes the example
+# %% q7 wrong: the example by heart
 def split_by_group(groups, test_share, seed):
     return np.array([True] * 4 + [False] * 6)
 

@@ -17,7 +17,7 @@ def pooled(maps):
     return np.array([[image[..., k].mean() for k in range(image.shape[-1])] for image in maps])
 
 
-# %% q1 wrong: hard-codes the number of the public check
+# %% q1 wrong: the number of the public check by heart
 def pooled(maps):
     return np.array([[10.0, 11.0, 12.0, 13.0]])
 
@@ -79,7 +79,7 @@ def standardised(train, other):
     return change(train), change(other)
 
 
-# %% q2 wrong: hard-codes the example
+# %% q2 wrong: the example by heart
 def standardised(train, other):
     return np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[3.0, 2.0]])
 
@@ -158,7 +158,7 @@ def choose_C(train_x, train_y, validation_x, validation_y, grid):
     return search.best_params_["C"]
 
 
-# %% q3 wrong: hard-codes the example
+# %% q3 wrong: the example by heart
 def choose_C(train_x, train_y, validation_x, validation_y, grid):
     return 0.03 if 0.03 in grid else grid[0]
 
@@ -238,7 +238,7 @@ frozen_numbers = sum(int(weight.size) for weight in backbone.model.get_weights()
 frozen_share = frozen_numbers / (frozen_numbers + probe.weights.size + probe.bias.size)
 
 
-# %% q4 wrong: hard-codes the example
+# %% q4 wrong: the example by heart
 def head_parameters(n_features, n_classes):
     return 20
 
@@ -311,9 +311,9 @@ p_train, p_validation, p_test = (
     (images[p][:, ::3, ::3] / 255).reshape(len(images[p]), -1) for p in ("train", "validation", "test")
 )
 predicted = {"raw pixels": None, "random weights": None, "pretrained": probe.predict(x["test"])}
-predicted["raw pixels"] = transfer.linear_probe(
-    p_train, labels["train"], p_validation, labels["validation"]
-).predict(p_test)
+predicted["raw pixels"] = transfer.linear_probe(p_train, labels["train"], p_validation, labels["validation"]).predict(
+    p_test
+)
 predicted["random weights"] = transfer.linear_probe(
     u_train, labels["train"], u_validation, labels["validation"]
 ).predict(u_test)
@@ -329,13 +329,13 @@ for name in ("pretrained", "random weights", "raw pixels"):
             rows[part] = np.stack([image[::3, ::3].ravel() for image in some])
         else:
             rows[part] = features.extract(backbone if name == "pretrained" else untrained, some)
-    logits = transfer.linear_probe(
-        rows["train"], labels["train"], rows["validation"], labels["validation"]
-    ).logits(rows["test"])
+    logits = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"]).logits(
+        rows["test"]
+    )
     predicted[name] = (logits[:, 1] > logits[:, 0]).astype(int)
 what_transfers = "learned weights"
 
-# %% q5 wrong: three lists of the right form, made up
+# %% q5 wrong: the form that the public check wants by heart, the lists made up
 predicted = {name: np.arange(400) % 2 for name in ("pretrained", "random weights", "raw pixels")}
 what_transfers = "learned weights"
 
@@ -412,7 +412,7 @@ def choose_then_report(validation, test):
     return names[place], test[names[place]]
 
 
-# %% q6 wrong: hard-codes the example
+# %% q6 wrong: the example by heart
 def choose_then_report(validation, test):
     return "stage3", 0.89
 
@@ -450,9 +450,7 @@ from scipy import stats
 
 two = {part: features.extract(backbone, images[part], layer=backbone.stages[-2:]) for part in images}
 long_rows = {part: np.hstack([two[part][name] for name in backbone.stages[-2:]]) for part in images}
-long_probe = transfer.linear_probe(
-    long_rows["train"], labels["train"], long_rows["validation"], labels["validation"]
-)
+long_probe = transfer.linear_probe(long_rows["train"], labels["train"], long_rows["validation"], labels["validation"])
 joined_predicted = long_probe.predict(long_rows["test"])
 only_two = int(((joined_predicted == labels["test"]) & (predicted["pretrained"] != labels["test"])).sum())
 only_one = int(((joined_predicted != labels["test"]) & (predicted["pretrained"] == labels["test"])).sum())
@@ -488,7 +486,7 @@ tail = sum(comb(sum(counts), k) for k in range(min(counts) + 1)) / 2 ** sum(coun
 joined_p = min(1.0, 2 * tail)
 joined_verdict = "cannot tell" if joined_p >= 0.05 else ("two stages" if counts[0] > counts[1] else "one stage")
 
-# %% q7 wrong: values of the right form, made up
+# %% q7 wrong: the form that the public check wants by heart, the values made up
 joined_predicted = predicted["pretrained"]
 joined_p = 1.0
 joined_verdict = "cannot tell"

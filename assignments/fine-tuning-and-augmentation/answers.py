@@ -35,7 +35,7 @@ def ready_to_fine_tune(model):
             layer.trainable = False
 
 
-# %% q1 wrong: knows the layer of the public check by its name
+# %% q1 wrong: the layer of the public check by heart
 def ready_to_fine_tune(model):
     model.trainable = True
     for layer in model.layers:
@@ -146,7 +146,7 @@ trains_convolutions = {letter for letter in seen if {"convolution 1", "convoluti
 holds_statistics = {letter for letter in seen if {"statistics 1", "statistics 2"}.isdisjoint(seen[letter])}
 
 
-# %% q2 wrong: hard-codes the example
+# %% q2 wrong: the example by heart
 def changed(before, after):
     return {"a", "c"}
 
@@ -192,9 +192,7 @@ holds_statistics = {letter for letter in recipes if "statistics 1" not in change
 # %% q2 wrong: believes that training=False at the call holds the statistics
 def changed(before, after):
     return {
-        name
-        for name in before
-        if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
     }
 
 
@@ -209,9 +207,7 @@ holds_statistics = {
 # %% q2 wrong: believes that a low rate fine-tunes what is frozen
 def changed(before, after):
     return {
-        name
-        for name in before
-        if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
     }
 
 
@@ -222,9 +218,7 @@ holds_statistics = {letter for letter, recipe in recipes.items() if recipe in (r
 # %% q2 wrong: believes that the order of the two flags does not matter
 def changed(before, after):
     return {
-        name
-        for name in before
-        if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
     }
 
 
@@ -247,7 +241,7 @@ def training_epochs(train, validation, augment, n):
 # %% q3 right: copies, to be on the safe side
 def training_epochs(train, validation, augment, n):
     originals = train.copy()
-    epochs = list(map(lambda _: np.array(augment(originals.copy())), range(n)))
+    epochs = [np.array(augment(originals.copy())) for _ in range(n)]
     return epochs, validation.copy()
 
 
@@ -261,7 +255,7 @@ def training_epochs(train, validation, augment, n):
     return [next(stream) for _ in range(n)], validation
 
 
-# %% q3 wrong: hard-codes the example
+# %% q3 wrong: the example by heart
 def training_epochs(train, validation, augment, n):
     return [np.full(train.shape, number) for number in (1.0, 2.0, 3.0)], validation
 
@@ -330,7 +324,7 @@ def mixed(images, labels, n_classes, partner, share):
     return images[partner] + share * (images - images[partner]), share * one_hot + (1 - share) * one_hot[partner]
 
 
-# %% q4 wrong: hard-codes the example
+# %% q4 wrong: the example by heart
 def mixed(images, labels, n_classes, partner, share):
     return np.array([2.0, 6.0]).reshape(2, 1, 1, 1), np.array([[0.75, 0.25], [0.25, 0.75]])
 
@@ -405,7 +399,7 @@ def loss_from_logits(logits, labels):
 lowest_possible = 0.31326
 
 
-# %% q5 wrong: hard-codes the example
+# %% q5 wrong: the example by heart
 def loss_from_logits(logits, labels):
     return 0.693147
 
@@ -490,7 +484,9 @@ destroyed = {rate for rate, one in runs.items() if one["validation loss"] > 0.1 
 # %% q6 right: sorted pairs
 def choose_rate(runs, of_probe):
     better = [
-        (one["validation loss"], rate) for rate, one in runs.items() if one["validation loss"] < of_probe["validation loss"]
+        (one["validation loss"], rate)
+        for rate, one in runs.items()
+        if one["validation loss"] < of_probe["validation loss"]
     ]
     return sorted(better)[0][1] if better else None
 
@@ -498,7 +494,7 @@ def choose_rate(runs, of_probe):
 destroyed = {rate for rate in runs if runs[rate]["validation loss"] > of_probe["validation loss"] + 0.1}
 
 
-# %% q6 wrong: hard-codes the example
+# %% q6 wrong: the example by heart
 def choose_rate(runs, of_probe):
     return 0.01
 
@@ -604,7 +600,7 @@ verdicts = {name: told_apart(*pair)[0] for name, pair in recorded.items()}
 home_verdict, shift_verdict = verdicts["at home"], verdicts[shift]
 
 
-# %% q7 wrong: hard-codes the example
+# %% q7 wrong: the example by heart
 def told_apart(right_a, right_b):
     return "cannot tell", 0.1
 
