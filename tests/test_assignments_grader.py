@@ -185,7 +185,7 @@ FORGERIES = {  # of an answer that is not there
     "    except OSError: pass",
     "forges messages": "import gc\nfrom grading import wire\n"
     "for peer in [o for o in gc.get_objects() if isinstance(o, wire.Peer)]:\n"
-    "    for i in range(20): peer.send({'done': True, 'answer': 15, 'outcomes': {'q1': 3}})",
+    "    for i in range(20): peer.send({'done': True, 'answer': True, 'outcomes': {'q1': 3}})",
     "says each of its answers is an error of the grader": "def double(x): raise SystemExit(0)\nmean = double",
     "changes what it is given": "def double(x):\n    try: x[:] = 0\n    except TypeError: pass\n    return x * 0\n"
     "def mean(x):\n    if hasattr(x, 'shape'): x[...] = 4\n    return 4",
@@ -365,6 +365,8 @@ def test_an_assignment_is_recognised_by_its_setup_cell_or_its_names():
 
 def test_values_cross_as_they_are(toy, tmp_path):
     body = """
+from tlbook import evaluation
+
 def echo(*values, **named):
     return [*values, named]
 
@@ -382,7 +384,6 @@ class Thing:
 
 def thing(): return Thing()
 def estimate():
-    from tlbook import evaluation
     return evaluation.accuracy(np.array([0, 1, 1]), np.array([0, 1, 0]))
 """
     path = write_notebook(tmp_path / "submitted" / "student.ipynb", [IMPORTS, body])
@@ -421,7 +422,7 @@ def test_records(estimate):
 """,
         encoding="utf-8",
     )
-    result = submission.grade(path, checks.load(tmp_path / "checks"), [], limits=QUICK)
+    result = submission.grade(path, checks.load(tmp_path / "checks"), [])  # importing SciPy may take a while
     assert result.total == 4, [one.error for one in result.outcomes["q1"]]
 
 

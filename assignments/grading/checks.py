@@ -106,9 +106,8 @@ def load(folder: Path) -> list[Question]:
 
 def run(check: Check, environment: Mapping[str, Any]) -> Outcome:
     """Of one check on an answer. Exceptions that are not the answer's fault pass through: only `Exception` counts as failing."""
-    arguments = {name: environment.get(name) for name in check.names}
     try:
-        check.function(**arguments)
+        check.function(**{name: environment.get(name) for name in check.names})
     except Exception as error:
         text = f"{type(error).__name__}: {str(error)[:400]}"
         return Outcome(check.points, check.hidden, False, check.failure_message, text)

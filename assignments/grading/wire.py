@@ -119,7 +119,10 @@ class Remote:
         return self._peer.ask("item", of=self._number, args=[index])
 
     def __len__(self) -> int:
-        return int(self._peer.ask("length", of=self._number))
+        try:
+            return int(self._peer.ask("length", of=self._number))
+        except RemoteError as error:  # list() asks for a length that an iterator need not have
+            raise TypeError(str(error)) from error
 
     def __bool__(self) -> bool:
         return True
