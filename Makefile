@@ -10,13 +10,17 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock assignments grade test-assignments
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
 	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
 	@echo "make test                   unit tests, then every stored output compared with a fresh run"
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
+	@echo ""
+	@echo "make assignments            course assignments: what students get, and what grading needs (SEED=... for other data)"
+	@echo "make grade SUBMISSIONS=...  a folder of notebooks: one CSV, and one feedback page per student"
+	@echo "make test-assignments       every question against right and wrong answers, and attacks on the grader"
 	@echo ""
 	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
 	@echo "make results [RESULT=...]   recompute book/results/*.json, or one of them (long, resumable; DATASET=photos too)"
@@ -63,6 +67,15 @@ kills: env
 
 bench: env
 	@$(PY) benchmarks/run.py --dataset $(DATASET)
+
+assignments: env
+	@$(PY) scripts/make_assignments.py $(ASSIGNMENT) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package "$(PACKAGE)")
+
+grade: env
+	@$(PY) scripts/grade.py "$(SUBMISSIONS)" $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+
+test-assignments: env
+	@$(PY) scripts/test_assignments.py
 
 lint: env
 	@$(PY) -m ruff check .

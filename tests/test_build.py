@@ -45,7 +45,7 @@ def test_lock_satisfies_every_range_and_pins_with_hashes():
         assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), block[:80]
         assert "--hash=sha256:" in block, block[:80]
         pins[canonicalize_name(requirement.name)] = str(requirement.specifier)[2:]
-    for name, requirement in declared("book", "fast", "test").items():
+    for name, requirement in declared("assignments", "book", "fast", "test").items():
         assert requirement.specifier.contains(pins[name]), (name, pins[name], str(requirement.specifier))
     assert pins["tensorflow"] == pins["tensorflow-cpu"]
 
@@ -65,7 +65,9 @@ def test_conda_environment_has_the_same_packages_and_ranges():
         conda[name] = requirement.specifier
     assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     conda.pop("pip")
-    assert conda == {name: requirement.specifier for name, requirement in declared("book", "fast", "test").items()}
+    assert conda == {
+        name: requirement.specifier for name, requirement in declared("assignments", "book", "fast", "test").items()
+    }
 
 
 def test_lower_bounds_admit_colab():
