@@ -23,12 +23,9 @@ from pathlib import Path
 import book_notebooks
 import nbformat
 import psutil
-import publish_notebooks
-import repository
 import yaml
 from book_notebooks import ROOT
 from notebook_runs import Run, run_all
-from repository import Repository
 
 PACKAGES = (
     "tensorflow",
@@ -99,7 +96,7 @@ def report_page(report: dict) -> str:
     )
 
 
-def with_one_parameters_cell(path: Path) -> nbformat.NotebookNode:
+def with_one_parameters_cell(path: Path) -> bytes:
     """An executed notebook in which the cell tagged parameters shows the value it was run with.
 
     papermill leaves that cell alone and adds a second one; on a page, two assignments in a row would only puzzle.
@@ -111,13 +108,6 @@ def with_one_parameters_cell(path: Path) -> nbformat.NotebookNode:
             lines = injected[0].source.splitlines()
             cell.source = "\n".join(line for line in lines if not line.startswith("# Parameters"))
     notebook.cells = [cell for cell in notebook.cells if cell not in injected]
-    return notebook
-
-
-def for_readers(path: Path, report: dict, found: Repository | None) -> bytes:
-    """An executed notebook as the page shows it, and as its reader downloads it."""
-    notebook = with_one_parameters_cell(path)
-    publish_notebooks.finished(notebook, path.stem, found, report)
     return nbformat.writes(notebook).encode()
 
 
@@ -126,19 +116,17 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
 
     A file that is the same already keeps its time stamp, so that Sphinx reads only what changed.
     """
-    found = repository.find(ROOT)
-    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     toc["parts"][-1]["chapters"].append({"file": f"book/{REPORT}"})
     wanted: dict[Path, bytes] = {
-        Path("_config.yml"): publish_notebooks.with_buttons(config, found, report["edition"]).encode(),
+        Path("_config.yml"): (ROOT / "_config.yml").read_bytes(),
         Path("_toc.yml"): yaml.safe_dump(toc, sort_keys=False).encode(),
         Path(f"book/{REPORT}.md"): report_page(report).encode(),
     }
     for path in sorted((ROOT / "book").rglob("*")):
         relative = path.relative_to(ROOT)
         if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts) and path.suffix != ".py":
-            wanted[relative] = for_readers(executed[path], report, found) if path in executed else path.read_bytes()
+            wanted[relative] = with_one_parameters_cell(executed[path]) if path in executed else path.read_bytes()
     for relative, content in wanted.items():
         target = folder / relative
         if not target.exists() or target.read_bytes() != content:
