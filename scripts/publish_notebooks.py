@@ -91,6 +91,17 @@ def finished(notebook: nbformat.NotebookNode, name: str, found: Repository | Non
     first_cell.published(notebook, found.package, **{key: value for key, value in known.items() if value})
 
 
+def complete(staged: dict[Path, bytes], report: dict) -> None:
+    """Make of staged settings and notebooks, given by path and content, what readers are to have; in place."""
+    found = repository.find(ROOT)
+    config = Path("_config.yml")
+    staged[config] = with_buttons(staged[config].decode(), found, report["edition"]).encode()
+    for path in [path for path in staged if path.suffix == ".ipynb"]:
+        notebook = nbformat.reads(staged[path].decode(), as_version=4)
+        finished(notebook, path.stem, found, report)
+        staged[path] = nbformat.writes(notebook).encode()
+
+
 def without_outputs(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":

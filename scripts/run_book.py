@@ -23,6 +23,7 @@ from pathlib import Path
 import book_notebooks
 import nbformat
 import psutil
+import publish_notebooks
 import yaml
 from book_notebooks import ROOT
 from notebook_runs import Run, run_all
@@ -127,6 +128,7 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
         relative = path.relative_to(ROOT)
         if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts) and path.suffix != ".py":
             wanted[relative] = with_one_parameters_cell(executed[path]) if path in executed else path.read_bytes()
+    publish_notebooks.complete(wanted, report)
     for relative, content in wanted.items():
         target = folder / relative
         if not target.exists() or target.read_bytes() != content:
