@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DATASET ?= sketches
 PORT ?= 8000
+VERSIONS ?= scripts/colab-versions.txt
 ifeq ($(OS),Windows_NT)
 PY := .venv/Scripts/python.exe
 else
@@ -10,12 +11,13 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills lock
+.PHONY: help env book test test-colab record results lint serve clean mutate sketches pretrain stability kills lock release site
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
 	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
 	@echo "make test                   unit tests, then every stored output compared with a fresh run"
+	@echo "make test-colab             run every notebook as on Colab: its versions, nothing else in reach (long; VERSIONS=newest)"
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
 	@echo ""
 	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
@@ -25,8 +27,10 @@ help:
 	@echo "make mutate                 break each formula in turn and expect a failing test"
 	@echo "make kills                  kill tlbook train at 20 random moments and continue it each time (long)"
 	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
-	@echo "make lint                   ruff over code and notebooks"
+	@echo "make lint                   check code, notebooks and workflows without running them"
 	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
+	@echo "make site                   gather what the publishing workflow puts online, after make book: _build/notebooks"
+	@echo "make release                build sdist and wheel into dist, and run a chapter with the wheel alone"
 	@echo "make clean                  remove _build and caches; .venv stays"
 
 env:
@@ -37,6 +41,9 @@ book: env
 
 test: env
 	@$(PY) scripts/run_tests.py
+
+test-colab: env
+	@$(PY) scripts/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)
 
 record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
@@ -61,10 +68,16 @@ kills: env
 	@$(PY) tests/classifier_kills.py
 
 lint: env
-	@$(PY) -m ruff check .
+	@$(PY) scripts/lint.py
 
 lock: env
 	@$(PY) scripts/make_lock.py
+
+site: env
+	@$(PY) scripts/publish_notebooks.py
+
+release: env
+	@$(PY) scripts/make_release.py
 
 serve: env
 	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
