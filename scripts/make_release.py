@@ -88,14 +88,17 @@ def check_contents(sdist: Path, wheel: Path) -> None:
     complaints = [f"{wheel.name} lacks {name}" for name in missing_from_wheel(names_in(wheel))]
     complaints += [f"{wheel.name} has {name}" for name in unexpected_in_wheel(names_in(wheel))]
     complaints += [f"{sdist.name} lacks {name}" for name in missing_from_sdist(names_in(sdist))]
+    if complaints:
+        raise SystemExit("\n".join(complaints))
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(sdist) as file:
             file.extractall(folder, filter="data")
         _, again = build(next(Path(folder).iterdir()), Path(folder, "again"))
         different = names_in(wheel) ^ names_in(again)
-    complaints += [f"{name} is in only one of the wheels from the repository and from the sdist" for name in different]
-    if complaints:
-        raise SystemExit("\n".join(complaints))
+    if different:
+        raise SystemExit(
+            f"In only one of the wheels from the repository and from the sdist: {', '.join(sorted(different))}"
+        )
 
 
 def run_chapter(wheel: Path, chapter: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ CELL_SECONDS = 600
 
 
 def make_environment(folder: Path, python: str, requirements: Sequence[str], constraints: Path | None = None) -> str:
-    """Make a virtual environment with pip in it, and return its Python.
+    """Make a virtual environment with pip in it, as Colab has it, and return its Python.
 
     Parameters
     ----------
@@ -49,10 +50,14 @@ def make_environment(folder: Path, python: str, requirements: Sequence[str], con
 def make_overlay(folder: Path) -> str:
     """Make an environment that sees this one's packages, but not the package of this repository; return its Python.
 
-    In seconds and without a download, since nothing is installed. pip takes tensorflow-cpu, which the lock has on some
-    systems, for nothing that it knows; so it is told that tensorflow, of the same version, is there.
+    In a second and without a download, since nothing is installed; pip too is one that it sees, where there is one. What pip
+    knows nothing of is tensorflow-cpu, which the lock has on some systems; so it is told that tensorflow, of the same version, is
+    there.
     """
-    own = make_environment(folder, sys.executable, [])
+    shutil.rmtree(folder, ignore_errors=True)
+    seen = ["--without-pip"] if importlib.util.find_spec("pip") else []
+    subprocess.run([sys.executable, "-m", "venv", *seen, str(folder)], check=True)
+    own = venv_python(str(folder))
     site = site_packages(own)
     (site / "lock.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     try:
@@ -78,7 +83,7 @@ class _Kernels(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=40"]
         return KernelSpec(argv=argv, display_name="alone", language="python")
 
 

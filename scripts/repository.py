@@ -56,7 +56,7 @@ class Repository:
         """What pip installs to have the package of this very commit."""
         if not self.commit:
             raise ValueError("no commit is known that is on GitHub, so nothing can be installed from there")
-        return f"tlbook @ git+{self.url}@{self.commit}"
+        return f"git+{self.url}@{self.commit}"
 
     def kaggle(self, path: str) -> str:
         """The address that opens one published notebook on Kaggle."""

@@ -133,7 +133,7 @@ def main() -> None:
         address, commit = notebook_alone.snapshot(Path(folder))
         for path in paths:
             started = time.perf_counter()
-            error = run(path, python, f"tlbook @ git+{address}@{commit}")
+            error = run(path, python, f"git+{address}@{commit}")
             failed += bool(error)
             print(f"{path.stem}: {'FAILED' if error else 'ran'} in {time.perf_counter() - started:.0f} s", flush=True)
             if error:

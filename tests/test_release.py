@@ -37,21 +37,31 @@ def test_a_release_is_complete(built):
         "tlbook/data/sketchnet-1.weights.h5",
         "tlbook/_results/calibration.json",
         "tlbook/hosted.py",
+        "LICENSE",
         "LICENSE-CC-BY-4.0",
     ],
 )
-def test_what_a_wheel_lacks_is_named(built, name, tmp_path):
-    poorer = tmp_path / built[1].name
-    with zipfile.ZipFile(built[1]) as whole, zipfile.ZipFile(poorer, "w") as part:
+def test_what_a_wheel_lacks_is_named(built, name):
+    names = make_release.names_in(built[1])
+    assert make_release.missing_from_wheel(names) == []
+    assert make_release.missing_from_wheel(
+        {entry for entry in names if not entry.endswith(f"/{name}") and entry != name}
+    ) == [name]
+
+
+def test_a_wheel_that_lacks_something_and_has_too_much_makes_no_release(built, tmp_path):
+    other = tmp_path / built[1].name
+    with zipfile.ZipFile(built[1]) as whole, zipfile.ZipFile(other, "w") as part:
         for entry in whole.namelist():
-            if not entry.endswith(name):
+            if entry != "tlbook/cli.py":
                 part.writestr(entry, whole.read(entry))
         part.writestr("tests/test_all.py", "")
     with pytest.raises(SystemExit) as refused:
-        make_release.check_contents(built[0], poorer)
-    complaints = str(refused.value.code).splitlines()
-    assert f"{poorer.name} lacks {name}" in complaints
-    assert f"{poorer.name} has tests/test_all.py" in complaints
+        make_release.check_contents(built[0], other)
+    assert str(refused.value.code).splitlines() == [
+        f"{other.name} lacks tlbook/cli.py",
+        f"{other.name} has tests/test_all.py",
+    ]
 
 
 def test_what_an_sdist_lacks_is_named(built):
@@ -104,14 +114,15 @@ def test_the_kernel_is_of_the_other_environment_and_sees_nothing_of_this_one(tmp
     say = (
         "import importlib.util, json, os, sys\n"
         "print(json.dumps([sys.prefix, os.getcwd(), os.environ.get('KERAS_BACKEND'), os.environ['MARK'],"
-        " importlib.util.find_spec('tlbook') is None]))"
+        " getattr(importlib.util.find_spec('tlbook'), 'origin', None)]))"
     )
     notebook = new_notebook(cells=[new_code_cell(say)])
     (tmp_path / "empty").mkdir()
     notebook_alone.run_alone(notebook, python, tmp_path / "empty", MARK="colab")
-    prefix, folder, backend, mark, without_package = json.loads(notebook.cells[0].outputs[0].text)
+    prefix, folder, backend, mark, package = json.loads(notebook.cells[0].outputs[0].text)
     assert (prefix, folder) == (str(tmp_path / "other"), str(tmp_path / "empty"))
-    assert (backend, mark, without_package) == (None, "colab", True)
+    # An editable installation leaves a folder of that name behind, with the files that do not lie in the package's own.
+    assert (backend, mark, package) == (None, "colab", None)
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         notebook_alone.run_alone(new_notebook(cells=[new_code_cell("1 / 0")]), python, tmp_path / "empty")
 
@@ -143,5 +154,6 @@ def test_a_first_cell_that_installs_nothing_fails(tmp_path):
     broken.cells = broken.cells[:3]
     nbformat.write(broken, tmp_path / "broken.ipynb")
     python = notebook_alone.make_overlay(tmp_path / "other")
-    error = run_like_colab.run(tmp_path / "broken.ipynb", python, f"tlbook @ {(tmp_path / 'nothing').as_uri()}")
-    assert "No module named 'tlbook'" in error
+    error = run_like_colab.run(tmp_path / "broken.ipynb", python, f"git+{(tmp_path / 'nothing').as_uri()}")
+    assert "does not appear to be a git repository" in error
+    assert "ImportError: cannot import name 'hosted'" in error or "No module named 'tlbook'" in error
