@@ -11,14 +11,16 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test test-colab record results lint serve clean mutate sketches pretrain stability kills lock release site
+.PHONY: help env book test test-colab test-browser record results lint serve site notebooks clean mutate sketches pretrain stability kills lock release
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
 	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
 	@echo "make test                   unit tests, then every stored output compared with a fresh run"
 	@echo "make test-colab             run every notebook as on Colab: its versions, nothing else in reach (long; VERSIONS=newest)"
+	@echo "make test-browser           the built pages in a browser: errors, requests, accessibility, narrow windows, links"
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
+	@echo "make site                   gather the built editions into one site: _build/site"
 	@echo ""
 	@echo "make record [NOTEBOOK=...]  run the notebooks of the book and store their outputs"
 	@echo "make results [RESULT=...]   recompute book/results/*.json, or one of them (long, resumable; DATASET=photos too)"
@@ -29,7 +31,7 @@ help:
 	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
 	@echo "make lint                   check code, notebooks and workflows without running them"
 	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
-	@echo "make site                   gather what the publishing workflow puts online, after make book: _build/notebooks"
+	@echo "make notebooks              gather the notebooks that the book's buttons open: _build/notebooks (in the publishing workflow)"
 	@echo "make release                build sdist and wheel into dist, and run a chapter with the wheel alone"
 	@echo "make clean                  remove _build and caches; .venv stays"
 
@@ -44,6 +46,9 @@ test: env
 
 test-colab: env
 	@$(PY) scripts/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)
+
+test-browser: env
+	@$(PY) scripts/run_browser_tests.py
 
 record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
@@ -73,7 +78,7 @@ lint: env
 lock: env
 	@$(PY) scripts/make_lock.py
 
-site: env
+notebooks: env
 	@$(PY) scripts/publish_notebooks.py
 
 release: env
@@ -81,6 +86,9 @@ release: env
 
 serve: env
 	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
+
+site: env
+	@$(PY) scripts/editions.py _build/site
 
 clean:
 	@$(PYTHON) scripts/clean.py

@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 DATASETS = ("sketches", "photos")
-CHAPTERS = "Chapters"  # the caption in _toc.yml of the pages that teach, with exercises
+WITHOUT_EXERCISES = {"The data", "Reference"}  # captions in _toc.yml; the notebooks of all other parts are chapters
 TAGS = {
     "parameters",
     "solution",
@@ -67,7 +67,7 @@ def notebooks() -> list[Path]:
 
 def chapters() -> list[Path]:
     """Every notebook that teaches, and so has exercises."""
-    return [path for caption, path in pages() if path.suffix == ".ipynb" and caption == CHAPTERS]
+    return [path for caption, path in pages() if path.suffix == ".ipynb" and caption not in WITHOUT_EXERCISES]
 
 
 def work_folder(dataset: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = [
     "--extra=book",
+    "--extra=browser",
     "--extra=fast",
     "--extra=test",
     "--override=scripts/lock-overrides.txt",

@@ -45,7 +45,7 @@ def test_lock_satisfies_every_range_and_pins_with_hashes():
         assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), block[:80]
         assert "--hash=sha256:" in block, block[:80]
         pins[canonicalize_name(requirement.name)] = str(requirement.specifier)[2:]
-    for name, requirement in declared("book", "fast", "test").items():
+    for name, requirement in declared("book", "browser", "fast", "test").items():
         assert requirement.specifier.contains(pins[name]), (name, pins[name], str(requirement.specifier))
     assert pins["tensorflow"] == pins["tensorflow-cpu"]
 
@@ -318,7 +318,7 @@ def test_a_link_that_leads_nowhere_fails_the_build_and_leaves_the_old_pages(mini
     work = book_notebooks.work_folder("sketches")
     run_book.stage({path: path}, run_book.report_on([], "sketches"), work / "source")
     with pytest.raises(SystemExit, match="could not be built"):
-        run_book.build(work / "source", work / "pages", html)
+        run_book.build(work / "source", work / "pages", html, run_book.report_on([], "sketches"))
     said = capsys.readouterr().err
     assert "no such term" in said
     assert "no-such-page" in said
@@ -367,8 +367,15 @@ def test_citation_and_package_agree_on_the_version():
     assert citation["version"] == package
 
 
-def test_readme_says_what_the_records_say():
-    assert write_readme.block() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_pages_that_repeat_records_and_citation_say_what_those_say():
+    for page, name, content in write_readme.BLOCKS:
+        assert content() in (ROOT / page).read_text(encoding="utf-8"), (page, name)
+
+
+def test_what_changed_tells_of_this_version():
+    version = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"]
+    headings = re.findall(r"^## (.*)$", (ROOT / "book" / "changes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings[0].split(",")[0] == version
 
 
 def test_result_scripts_are_chosen_by_data_set_and_name():
