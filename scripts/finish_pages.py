@@ -31,6 +31,13 @@ UNUSED = [
     r"\s*<script>kernelName = .*?</script>",
 ]
 
+# What Sphinx writes for the first page is no page at all: no language, no title, no icon, nothing for who stays on it.
+REDIRECT = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8" /><title>To the book</title>
+<meta http-equiv="Refresh" content="0; url={target}" /><link rel="icon" href="_static/favicon.svg" /></head>
+<body><main><h1><a href="{target}">To the book</a></h1></main></body></html>
+"""
+
 
 def finish(folder: Path, report: dict, site: str = "") -> None:
     """Finish every page of an edition in place.
@@ -64,6 +71,8 @@ def finished(page: str, path: Path, folder: Path, report: dict, site: str = "") 
         page = re.sub(r"<article\b.*?</article>", lambda found: numbered(found[0]), page, count=1, flags=re.DOTALL)
     for pattern in UNUSED:
         page = re.sub(pattern, "", page, flags=re.DOTALL)
+    if page.startswith("<meta") and (target := re.search(r'url=([^"]+)"', page)):
+        page = REDIRECT.format(target=html.escape(target[1]))
     page = re.sub(r"<img\b[^>]*>", lambda found: sized(found.group(0), path, folder), page)
     if "<article" in page and '"og:title"' not in page:
         address = urljoin(site, path.relative_to(folder).as_posix()) if site else ""

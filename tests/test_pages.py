@@ -95,6 +95,15 @@ def test_what_is_unused_is_left_out_and_pictures_have_a_size(edition):
     assert tag in text
 
 
+def test_the_redirect_of_the_first_page_is_a_page(edition):
+    (edition / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=book/index.html" />', encoding="utf-8")
+    finish_pages.finish(edition, REPORT)
+    text = (edition / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="en">' in text
+    assert 'content="0; url=book/index.html"' in text
+    assert '<a href="book/index.html">' in text
+
+
 def test_a_shared_link_says_what_the_page_is_and_guesses_no_address(edition):
     finish_pages.finish(edition, REPORT)
     text = page(edition)

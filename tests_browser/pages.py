@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -16,12 +17,31 @@ from selenium.webdriver.support.ui import WebDriverWait
 BUILT = editions.built()
 WIDE, NARROW = (1280, 900), (390, 844)
 AXE = (resources.files("selenium_axe_python") / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+# Code is thousands of words in a few colours, and looking at each takes half a minute a page: of the words of one kind on one
+# ground, one is left to stand for all; the others become part of the text around them. Nor does a fading colour count.
+PREPARE = """
+const style = document.createElement("style");
+style.textContent = "* {transition: none !important; animation: none !important}";
+document.head.append(style);
+const seen = new Set();
+for (const word of document.querySelectorAll(".highlight pre span, dt.sig span, dt.sig em, code span")) {
+  const around = word.parentElement.closest("div[class*='highlight-'], dt.sig, a, code");
+  const kind = word.tagName + word.className + "|" + around?.className + "|" + Boolean(word.closest(".cell_output, .admonition, table"));
+  if (word.id || word.querySelector("a")) continue;
+  if (seen.has(kind)) word.replaceWith(...word.childNodes); else seen.add(kind);
+}
+document.querySelector("main")?.normalize();
+"""
+# By colour alone: what may differ between the light and the dark page.
 AXE_RUN = """
-const done = arguments[arguments.length - 1];
+const [colours, done] = arguments;
 axe.run(document, {
-  runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-  rules: {"target-size": {enabled: true}},
+  runOnly: colours
+    ? {type: "rule", values: ["color-contrast", "link-in-text-block"]}
+    : {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+  rules: colours ? {} : {"target-size": {enabled: true}},
   resultTypes: ["violations"],
+  preload: false,
 }).then((results) => done(results.violations.map((violation) => [
   violation.id, violation.nodes.map((node) => node.target.join(" ") + " | " + (node.any[0]?.message || ""))
 ])));
@@ -76,7 +96,7 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(driver))
-        self.driver.set_script_timeout(60)
+        self.driver.set_script_timeout(120)
 
     def start_anew(self) -> None:
         """A wide, light window that remembers nothing."""
@@ -111,6 +131,10 @@ class Browser:
             lambda driver: driver.execute_script(script)
         )
 
+    def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
+        """Until something is so."""
+        WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda driver: holds())
+
     def requests(self) -> list[str]:
         """Addresses asked for since the last call."""
         found = []
@@ -124,11 +148,12 @@ class Browser:
         """What was written to the console as an error since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
-    def violations(self) -> list[str]:
-        """What axe-core finds against WCAG 2.2 A and AA on the page as it is shown now."""
+    def violations(self, colours: bool = False) -> list[str]:
+        """What axe-core finds against WCAG 2.2 A and AA on the page as it is shown now; or by the rules on colour alone."""
         if not self.script("return Boolean(window.axe)"):
+            self.script(PREPARE)
             self.script(AXE)
-        found = self.driver.execute_async_script(AXE_RUN)
+        found = self.driver.execute_async_script(AXE_RUN, colours)
         return [f"{rule}: {node}" for rule, nodes in found for node in nodes[:5]]
 
 
