@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 
 import lint
 import pytest
@@ -80,6 +83,43 @@ def test_the_branch_that_is_pushed_is_the_branch_that_buttons_open():
     assert push["env"]["BRANCH"] == (
         f"${{{{ github.ref_type == 'tag' && format('{tag}', github.ref_name) || '{repository.NOTEBOOKS}' }}}}"
     )
+
+
+def git(folder, *arguments):
+    return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="the step is run by bash, and there is none")
+def test_the_branch_holds_what_was_published_last_and_remembers_what_came_before(tmp_path):
+    (push,) = [
+        step for step in steps(ROOT / ".github" / "workflows" / "publish.yml") if "BRANCH" in step.get("env", {})
+    ]
+    public = tmp_path / "public.git"
+    address = "https://x-access-token:$TOKEN@github.com/$GITHUB_REPOSITORY.git"
+    assert address in push["run"]
+    git(tmp_path, "init", "--quiet", "--bare", str(public))
+
+    def publish(commit, branch, files):
+        folder = tmp_path / f"{branch}-{commit}"  # each run of the workflow begins with nothing but the artifact
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        environment = {**os.environ, "BRANCH": branch, "TOKEN": "t", "GITHUB_SHA": commit, "GITHUB_REPOSITORY": "a/b"}
+        script = push["run"].replace(address, str(public))
+        subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=environment, check=True, capture_output=True)
+
+    publish("one", "notebooks", {"book/a.ipynb": "1", "book/b.ipynb": "1", ".binder/requirements.txt": "x"})
+    publish("two", "notebooks", {"book/a.ipynb": "2", ".binder/requirements.txt": "x"})
+    publish("three", "notebooks", {"book/a.ipynb": "2", ".binder/requirements.txt": "x"})  # nothing new, no commit
+    publish("two", "notebooks-v1", {"book/a.ipynb": "2"})
+    assert git(public, "ls-tree", "-r", "--name-only", "notebooks").split() == [
+        ".binder/requirements.txt",
+        "book/a.ipynb",
+    ]
+    assert git(public, "show", "notebooks:book/a.ipynb") == "2"
+    said = git(public, "log", "--format=%s", "notebooks").splitlines()
+    assert said == ["The notebooks of two", "The notebooks of one"]
+    assert git(public, "log", "--format=%s", "notebooks-v1").splitlines() == ["The notebooks of two"]
 
 
 def test_lint_reads_every_workflow_and_needs_no_network():
