@@ -80,7 +80,15 @@ def _run(arguments: dict) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status."""
+    """Run one command and return the exit status.
+
+    Examples
+    --------
+    What cannot be used gives the status 2, and a sentence on standard error:
+
+    >>> main(["predict", "no-such-model.keras", "cat.jpg"])
+    2
+    """
     given = vars(_parser().parse_args(arguments))
     warnings.showwarning = lambda message, *_: _note(f"note: {message}")
     from tlbook.classifier.unusable import Unusable

@@ -178,6 +178,16 @@ def extract(
     ValueError
         Images of another shape, type or range; an unknown layer or engine; an
         engine that is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tlbook import backbones
+    >>> backbone = backbones.load("sketchnet")
+    >>> images = np.zeros((4, backbone.input_size, backbone.input_size, 3), "uint8")
+    >>> features = extract(backbone, images, cache=False, progress=False)
+    >>> features.shape == (4, backbone.feature_dim)
+    True
     """
     if not isinstance(backbone, Backbone):
         raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
