@@ -47,6 +47,27 @@ def run(source: str, cache) -> list[str]:
     return done.stdout.split()
 
 
+def test_modules_that_import_keras_are_there_when_asked_for(tmp_path):
+    source = """
+import sys
+from tlbook import backbones, transfer
+print("keras" in sys.modules)
+print(backbones.architectures.small_cnn(n_classes=2).count_params() > 0, transfer.schedules.__name__)
+for module in (backbones, transfer):
+    try:
+        module.nothing
+    except AttributeError as error:
+        print(str(error).replace(" ", "_"))
+"""
+    assert run(source, tmp_path) == [
+        "False",
+        "True",
+        "tlbook.transfer.schedules",
+        "module_'tlbook.backbones'_has_no_attribute_'nothing'",
+        "module_'tlbook.transfer'_has_no_attribute_'nothing'",
+    ]
+
+
 @pytest.mark.skipif(bool(engines.missing_packages()), reason="the packages of tlbook[fast] are not installed")
 @pytest.mark.skipif(engines.has_gpu(), reason="a GPU stays with Keras")
 def test_the_second_process_needs_no_keras(tmp_path):

@@ -70,6 +70,8 @@ _WHERE = {
 
 
 def __getattr__(name: str):
+    if name in _WHERE.values():
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
