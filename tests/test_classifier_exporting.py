@@ -126,14 +126,14 @@ def test_other_answers_are_refused_and_the_old_file_stays(result, tmp_path, monk
     wrong = {f"_write_{'onnx' if ending == 'onnx' else 'litert'}": lambda _, path: write(other, path)}
     for name, function in wrong.items():
         monkeypatch.setattr(exporting, name, function)
-    with pytest.raises(RuntimeError, match="other logits than the Keras model"):
+    with pytest.raises(Unusable, match="other logits than the Keras model"):
         classifier.export(given, target)
     assert target.read_bytes() == b"before" and [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
 def test_answers_that_are_no_numbers_are_refused(result, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "run_exported", lambda path, images: np.full((len(images), 3), np.nan))
-    with pytest.raises(RuntimeError, match="differ by up to nan"):
+    with pytest.raises(Unusable, match="differ by up to nan"):
         classifier.export(result.model, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -159,6 +159,14 @@ def test_images_of_another_shape(result, tmp_path):
     for images in (np.zeros((2, 31, 31, 3)), np.zeros((0, 32, 32, 3)), np.zeros((32, 32, 3))):
         with pytest.raises(Unusable, match=r"\(n, 32, 32, 3\)"):
             classifier.export(result.model, tmp_path / "m.onnx", images=images)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_images_of_another_shape_for_an_exported_file(files, tested, ending):
+    for images in (np.zeros((2, 31, 31, 3)), np.zeros((0, 32, 32, 3)), tested.select([])):
+        with pytest.raises(Unusable, match=r"\(n, 32, 32, 3\)|the split test holds no image"):
+            classifier.run_exported(files[ending].path, images)
 
 
 def test_packages_that_are_missing_are_named(result, tmp_path, monkeypatch):
@@ -205,6 +213,11 @@ def test_files_that_are_none(tmp_path, ending):
 def test_the_command(result, tmp_path, capsys):
     assert cli.main(["export", str(result.model), str(tmp_path / "m.onnx")]) == 0
     assert capsys.readouterr().out.startswith("m.onnx: ONNX")
+    folder = result.metrics["photos"]["folder"]
+    assert cli.main(["export", str(result.model), str(tmp_path / "m.tflite"), "--images", folder]) == 0
+    assert "42 of 42 labels are the same" in capsys.readouterr().out
+    assert cli.main(["export", str(result.model), str(tmp_path / "n.onnx"), "--images", str(tmp_path / "none")]) == 2
+    assert "none" in capsys.readouterr().err and not (tmp_path / "n.onnx").exists()
     assert cli.main(["export", str(result.model), str(tmp_path / "m.h5")]) == 2
     assert "must end in .onnx" in capsys.readouterr().err
     assert saved.load(result.model).class_names == classifier.exported_names(tmp_path / "m.onnx")

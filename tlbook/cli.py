@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write a model as ONNX or LiteRT, and check that its answers stay")
     export.add_argument("model", metavar="MODEL")
     export.add_argument("path", metavar="FILE", help="ends in .onnx or .tflite")
+    export.add_argument("--images", metavar="FOLDER", help="photos of the same classes, to compare on (default: noise)")
 
     serve = commands.add_parser("serve", help="a page on this machine that classifies the photo dropped on it")
     serve.add_argument("model", metavar="MODEL")

@@ -7,7 +7,7 @@ import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tlbook._quiet import stderr_held
+from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, load
 from tlbook.classifier.unusable import Unusable, sentence, writing
 from tlbook.datasets import Split
@@ -71,7 +72,7 @@ def export(
     model: Classifier | str | os.PathLike,
     path: str | os.PathLike,
     *,
-    images: Split | np.ndarray | None = None,
+    images: Split | np.ndarray | str | os.PathLike | None = None,
 ) -> Exported:
     """Write a classifier as ONNX or LiteRT, and compare its answers with Keras's.
 
@@ -86,10 +87,11 @@ def export(
         A ``model.keras`` that :func:`tlbook.classifier.train` wrote.
     path : path-like
         Ends in ``.onnx`` or ``.tflite``. The file appears when it has passed.
-    images : Split, or ndarray of shape (n, size, size, 3), optional
-        To compare on, values from 0 to 255; without them images of noise, which
-        show a wrong graph as well as others but say nothing about labels that
-        are a close call.
+    images : Split, ndarray of shape (n, size, size, 3), or path-like, optional
+        To compare on: a split, an array with values from 0 to 255, or a folder as
+        :func:`tlbook.classifier.evaluate` takes it. Without them images of noise,
+        which show a wrong graph as well as others do but say nothing about labels
+        that are a close call.
 
     Returns
     -------
@@ -98,27 +100,26 @@ def export(
     Raises
     ------
     Unusable
-        Another ending, packages that are not installed, a model or a place that
-        cannot be used.
-    RuntimeError
-        The file answers differently; nothing is written then.
+        Another ending, packages that are not installed, images, a model or a place
+        that cannot be used; or the file would answer differently. Nothing is
+        written then, and what was there before stays.
     """
     classifier = model if isinstance(model, Classifier) else load(model)
     target = Path(path).expanduser()
     write, _ = _handlers(target)
     if target.is_dir() or not target.parent.is_dir():
         raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
-    given = _given(classifier, images)
-    expected = np.concatenate(
-        [np.asarray(classifier.model.predict_on_batch(batch)) for batch in _batches(given)]
-    )  # by Keras, whatever engine is faster
+    if isinstance(images, str | os.PathLike):
+        images, _ = labelled(images, classifier.class_names, progress=False)
+    given = _noise(classifier.input_size) if images is None else images
+    expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
     with writing(target.parent), tempfile.TemporaryDirectory(prefix=target.name + ".", dir=target.parent) as folder:
         passing = Path(folder) / target.name
         write(classifier, passing)
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
-            raise RuntimeError(
+            raise Unusable(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
@@ -144,7 +145,8 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
     Raises
     ------
     Unusable
-        Another ending, packages that are not installed, or no such file.
+        Another ending, packages that are not installed, no such file, or images of
+        another shape.
     """
     path = _existing(path)
     _, opened = _handlers(path)
@@ -154,8 +156,7 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
         raise
     except Exception as error:  # each runtime raises kinds of its own
         raise Unusable(f"{path} cannot be read as {FORMATS[path.suffix.lower()]} ({sentence(error)})") from error
-    given = images.images(size) if isinstance(images, Split) else np.asarray(images)
-    return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(given)])
+    return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
 
 
 def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
     try:
         if path.suffix.lower() == ".tflite":
             with zipfile.ZipFile(path) as archive:
-                return tuple(json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().splitlines())
+                return tuple(json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().split("\n")[:-1])
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -204,18 +205,25 @@ def _handlers(path: Path) -> tuple[Callable, Callable]:
     return _write_litert, _open_litert
 
 
-def _given(classifier: Classifier, images: Split | np.ndarray | None) -> np.ndarray:
-    size = classifier.input_size
-    if images is None:
-        return np.random.default_rng(0).integers(0, 256, (_NOISE, size, size, 3), np.uint8)
-    given = images.images(size) if isinstance(images, Split) else np.asarray(images)
+def _by_keras(classifier: Classifier, batch: np.ndarray) -> np.ndarray:
+    """Logits by Keras, whatever engine is faster; called, not compiled, for a few batches, of which the last is shorter."""
+    return keras.ops.convert_to_numpy(classifier.model(batch.astype(np.float32), training=False))
+
+
+def _noise(size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (_NOISE, size, size, 3), np.uint8)
+
+
+def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """A few images at a time, so that the memory does not grow with the split."""
+    if isinstance(images, Split):
+        if not len(images):
+            raise Unusable(f"the split {images.name} holds no image")
+        return (batch for batch, _ in images.batches(size, _BATCH))
+    given = np.asarray(images)
     if given.ndim != 4 or given.shape[1:] != (size, size, 3) or not len(given):
-        raise Unusable(f"the images to compare on have the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
-    return given
-
-
-def _batches(images: np.ndarray) -> list[np.ndarray]:
-    return np.split(images, range(_BATCH, len(images), _BATCH))
+        raise Unusable(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
+    return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
 
 
 # ---- ONNX ----
@@ -248,11 +256,17 @@ def _open_onnx(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
 def _write_litert(classifier: Classifier, path: Path) -> None:
     import tensorflow as tf
 
-    # no "select" operations: they would need a part of TensorFlow beside the interpreter
-    plain = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    size = classifier.input_size
     with stderr_held(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        classifier.model.export(path, format="litert", verbose=False, target_spec=plain)
+        # not model.export(format="litert"), which older Keras cannot do with TensorFlow 2.20 on Python 3.13 (keras#22816)
+        function = tf.function(lambda images: classifier.model(images, training=False))
+        traced = function.get_concrete_function(tf.TensorSpec((None, size, size, 3), tf.float32, name="images"))
+        # with the function in place of the model as the object that is followed, its weights become constants of the graph
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], traced)
+        # no "select" operations: they would need a part of TensorFlow beside the interpreter
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        path.write_bytes(converter.convert())
     with zipfile.ZipFile(path, "a") as archive:
         # a line each; a line break inside a name is escaped
         lines = [json.dumps(name, ensure_ascii=False)[1:-1] for name in classifier.class_names]
@@ -275,18 +289,20 @@ def _open_litert(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     kind = _interpreter()
     with stderr_held(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of TensorFlow, that the interpreter moves to a package of its own
-        interpreter = kind(model_path=str(path), num_threads=engines.threads())
+        # the bytes rather than the path: an open file could not be replaced on Windows
+        interpreter = kind(model_content=path.read_bytes(), num_threads=engines.threads())
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    shape: tuple[int, ...] = ()
 
     def run(batch: np.ndarray) -> np.ndarray:
-        if run.shape != batch.shape:
+        nonlocal shape
+        if shape != batch.shape:
             with stderr_held():  # it tells there which of its parts computes
                 interpreter.resize_tensor_input(given["index"], batch.shape)
                 interpreter.allocate_tensors()
-            run.shape = batch.shape
+            shape = batch.shape
         interpreter.set_tensor(given["index"], batch)
         interpreter.invoke()
         return interpreter.get_tensor(wanted["index"]).copy()
 
-    run.shape = None
     return int(given["shape"][1]), run

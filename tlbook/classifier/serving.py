@@ -55,6 +55,8 @@ class PhotoServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    # On Windows the option lets a second server take a port that is in use, and the first one's photos with it.
+    allow_reuse_address = os.name == "posix"
 
     def __init__(self, model: Classifier | str | os.PathLike, *, port: int = 8765):
         self.classifier = model if isinstance(model, Classifier) else load(model)
@@ -125,9 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(404, {"error": "there is no such page"})
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit()):
             self._json(411, {"error": "the request does not say how long it is"})
-        elif int(length) > LARGEST:
+        elif len(length) > 18 or int(length) > LARGEST:
             self._json(413, {"error": f"the file is larger than {LARGEST // 2**20} MiB"})
         elif self.headers.get_content_type() != "application/octet-stream":
             # of this type, browsers let no other site send without asking first; and that question is not answered
@@ -137,9 +139,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _classify(self, photo: bytes) -> None:
         try:
-            self._json(200, self.server.answer(photo))
+            found = self.server.answer(photo)
         except BadImage as error:
             self._json(422, {"error": "empty file (0 bytes)" if not photo else sentence(error)})
+        except Exception:  # a defect, or no memory left: the page says that there was one, the terminal which
+            self._json(500, {"error": "the model failed; the terminal in which the server runs says why"})
+            raise
+        else:
+            self._json(200, found)
 
     def _from_here(self) -> bool:
         """Refuse what another site's page sends, or sends under a name of its own that leads to this machine."""
