@@ -238,3 +238,15 @@ def test_the_server_is_gone_after_it_was_closed(result):
         url = running.url
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=2)
+
+
+def test_a_connection_opened_in_advance_ends_with_the_server(result):
+    with PhotoServer(result.model, port=0) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        idle = socket.create_connection(("127.0.0.1", running.server_port), timeout=20)
+        assert ask(running, "/model")[0] == 200  # connections are taken in order, so the idle one is taken too
+        running.shutdown()
+        thread.join(10)
+    with idle:
+        assert idle.recv(1) == b""

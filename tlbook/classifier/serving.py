@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 
@@ -61,12 +63,30 @@ class PhotoServer(ThreadingHTTPServer):
     def __init__(self, model: Classifier | str | os.PathLike, *, port: int = 8765):
         self.classifier = model if isinstance(model, Classifier) else load(model)
         self.page = resources.files("tlbook.classifier").joinpath("drop.html").read_bytes()
+        self._connections: set[socket.socket] = set()
         self._one = threading.Lock()  # Keras is given one photo at a time
         try:
             super().__init__((_HOST, port), _Handler)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or sentence(error)
             raise Unusable(f"port {port} cannot be used ({why}); give another one, or 0 for any") from error
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        """Answer in a thread of its own."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        """End a connection that has its answer."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Take no more connections, and end those that browsers opened in advance: they would still be answered."""
+        super().server_close()
+        for connection in list(self._connections):
+            with suppress(OSError):  # it may have ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that left before its answer is no error; anything else is shown."""
