@@ -510,3 +510,11 @@ def test_the_wish_for_threads_is_kept(monkeypatch):
     assert engines.threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert 1 <= engines.threads() <= (os.cpu_count() or 1)
+
+
+def test_many_models_get_no_note_on_tracing(images, caplog):
+    for _ in range(9):
+        inputs = keras.Input((SIZE, SIZE, 3))
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+        extract(Backbone("mean", model, ()), images, engine="keras", progress=False)
+    assert "retracing" not in caplog.text
