@@ -6,14 +6,10 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
 from tlbook.backbones.applications import WeightsUnavailable
 from tlbook.backbones.backbone import Backbone, model_fingerprint
 from tlbook.backbones.registry import Info, card, default, info, load, names
-
-if TYPE_CHECKING:
-    from tlbook.backbones import architectures
 
 __all__ = ["Backbone", "Info", "WeightsUnavailable", "card", "default", "info", "load", "model_fingerprint", "names"]
 
