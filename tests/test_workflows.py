@@ -132,7 +132,7 @@ def test_lint_reads_every_workflow_and_needs_no_network():
 def test_make_calls_python_scripts_and_nothing_else():
     assert len(recipes()) > 10
     for line in recipes():
-        script = re.match(r"\$\((?:PY|PYTHON)\) ((?:scripts|tests)/\w+\.py)(?: |$)", line)
+        script = re.match(r"\$\((?:PY|PYTHON)\) ((?:scripts|tests|benchmarks)/\w+\.py)(?: |$)", line)
         assert script, line
         assert (ROOT / script[1]).is_file()
         assert not re.search(r"[|&;<>`]", line), line
