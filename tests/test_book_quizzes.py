@@ -91,7 +91,7 @@ def test_a_quiz_that_keeps_the_rules_gives_no_complaint():
         ("(b) is not so.", "", "nothing is said of b"),
         ("Because it is so, and for no other reason. ", "", "explains little"),
         ("**(c)**", "**(d)**", "none of the options"),
-        ("- (c) neither", "", "options"),
+        ("- (c) neither\n", "", "options"),
         ("**2. Which?**", "**4. Which?**", "numbered 4"),
         ("Which?", "Which {term}`probe`?", "a role"),
     ],
