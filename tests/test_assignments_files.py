@@ -203,6 +203,37 @@ def test_the_blank_notebook_runs_in_a_kernel_and_gives_hints(name, tmp_path):
             assert (words in shown) != check.hidden, (question.name, words)
 
 
+ON_COLAB = """
+import sys, types, nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+class Shell(InteractiveShell):
+    def run_line_magic(self, name, line, _stack_depth=1):
+        print("magic:", name, self.var_expand(line, 1))
+        del sys.modules["tlbook"]  # as if installed
+
+Shell.__module__ = "google.colab._shell"  # by which otter knows Colab
+sys.modules["tlbook"] = None  # an import of it fails
+shell = Shell.instance()
+cells = [cell.source for cell in nbformat.read(sys.argv[1], as_version=4).cells if cell.cell_type == "code"]
+for source in (cells[0], "import os; print('tests here:', os.path.isdir('tests'))", 'print(repr(grader.check("q1")))'):
+    shell.run_cell(source)
+"""
+
+
+def test_on_colab_the_setup_cell_installs_and_finds_its_checks(tmp_path):
+    """There is no notebook file and no folder of tests there; the setup cell brings both its packages and its checks."""
+    pytest.importorskip("otter", reason="otter-grader is in the extra `assignments`")
+    path = STUDENT / NAMES[0] / f"{NAMES[0]}.ipynb"
+    done = subprocess.run([sys.executable, "-c", ON_COLAB, path], capture_output=True, text=True, cwd=tmp_path)
+    assert f'magic: pip install --quiet "{make_assignments.OTTER}" "{make_assignments.PACKAGE}"' in done.stdout, (
+        done.stderr
+    )
+    assert "tests here: False" in done.stdout
+    read = source.read(make_assignments.source(NAMES[0]))
+    assert read.questions["q1"].checks[0].failure_message in done.stdout, done.stdout
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_the_archive_gives_the_reference_all_points(name, made, tmp_path):
