@@ -106,6 +106,7 @@ def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
 def _draw_once() -> None:
     """Let a set that was drawn before be copied instead of drawn again: most of the time goes into the same few."""
     import numpy as np
+
     from tlbook import sketches
 
     draw, drawn = sketches.make_set, {}
