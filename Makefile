@@ -84,7 +84,7 @@ assignments: env
 	@$(PY) scripts/make_assignments.py $(ASSIGNMENT) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package "$(PACKAGE)")
 
 grade: env
-	@$(PY) scripts/grade.py "$(SUBMISSIONS)" $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+	@$(PY) scripts/grade.py $(if $(SUBMISSIONS),"$(SUBMISSIONS)",--help) $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 test-assignments: env
 	@$(PY) scripts/test_assignments.py

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,8 +36,11 @@ def assignment(name: str, seed: int | None) -> classroom.Assignment:
 
 
 def hidden_folders(submissions: Path, output: Path) -> list[Path]:
-    """What a submission must not see: solutions, checks, other submissions, results."""
-    own = [ROOT / name for name in ("assignments", "_build", ".git", "tests")]
+    """What a submission must not see: solutions and checks, other submissions, results, and what is the instructor's own.
+
+    Its feedback page shows what it printed, so whatever it can read can be carried out.
+    """
+    own = [ROOT, Path.home(), Path("/home"), Path("/root"), Path(tempfile.gettempdir())]
     return [path.resolve() for path in [*own, submissions, output]]
 
 

@@ -88,6 +88,8 @@ def _prepared(name: str, seed: int, package: str) -> nbformat.NotebookNode:
     notebook = nbformat.read(source(name), as_version=4)
     for cell in notebook.cells:
         cell.source = SEED_LINE.sub(rf"\1SEED = {seed}", cell.source)
+        if cell.cell_type == "raw" and cell.source.startswith("# ASSIGNMENT CONFIG"):
+            cell.source += f"\nrequirements:\n    - {package}"  # what a grading container installs
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     at = next((i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"), len(notebook.cells))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import make_assignments
@@ -22,10 +24,12 @@ NAMES = make_assignments.names()
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
     """Every assignment made anew by otter, in a folder by name."""
+    if os.environ.get("ASSIGNMENTS_MADE"):  # by scripts/test_assignments.py
+        return Path(os.environ["ASSIGNMENTS_MADE"])
     pytest.importorskip("otter", reason="otter-grader is in the extra `assignments`")
     folder = tmp_path_factory.mktemp("made")
-    for name in NAMES:
-        make_assignments.build(name, folder / name)
+    with ThreadPoolExecutor(2) as pool:  # each waits for otter, a process of its own
+        list(pool.map(lambda name: make_assignments.build(name, folder / name), NAMES))
     return folder
 
 
@@ -199,28 +203,61 @@ def test_the_blank_notebook_runs_in_a_kernel_and_gives_hints(name, tmp_path):
             assert (words in shown) != check.hidden, (question.name, words)
 
 
+ON_COLAB = """
+import sys, types, nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+class Shell(InteractiveShell):
+    def run_line_magic(self, name, line, _stack_depth=1):
+        print("magic:", name, self.var_expand(line, 1))
+        del sys.modules["tlbook"]  # as if installed
+
+Shell.__module__ = "google.colab._shell"  # by which otter knows Colab
+sys.modules["tlbook"] = None  # an import of it fails
+shell = Shell.instance()
+cells = [cell.source for cell in nbformat.read(sys.argv[1], as_version=4).cells if cell.cell_type == "code"]
+for source in (cells[0], "import os; print('tests here:', os.path.isdir('tests'))", 'print(repr(grader.check("q1")))'):
+    shell.run_cell(source)
+"""
+
+
+def test_on_colab_the_setup_cell_installs_and_finds_its_checks(tmp_path):
+    """There is no notebook file and no folder of tests there; the setup cell brings both its packages and its checks."""
+    pytest.importorskip("otter", reason="otter-grader is in the extra `assignments`")
+    path = STUDENT / NAMES[0] / f"{NAMES[0]}.ipynb"
+    done = subprocess.run([sys.executable, "-c", ON_COLAB, path], capture_output=True, text=True, cwd=tmp_path)
+    assert f'magic: pip install --quiet "{make_assignments.OTTER}" "{make_assignments.PACKAGE}"' in done.stdout, (
+        done.stderr
+    )
+    assert "tests here: False" in done.stdout
+    read = source.read(make_assignments.source(NAMES[0]))
+    assert read.questions["q1"].checks[0].failure_message in done.stdout, done.stdout
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
-def test_the_archive_gives_the_reference_all_points_and_the_blank_none(name, tmp_path):
+def test_the_archive_gives_the_reference_all_points(name, made, tmp_path):
     """otter's own autograder, as Gradescope runs it."""
-    pytest.importorskip("otter", reason="otter-grader is in the extra `assignments`")
-    make_assignments.build(name, tmp_path / name)
-    out_of = sum(question.points for question in checks.load(tmp_path / name / "autograder" / "tests"))
-    for view, expected in (("autograder", out_of), ("student", 0)):
-        (tmp_path / view).mkdir()
-        command = [
-            sys.executable,
-            "-m",
-            "otter",
-            "run",
-            str(tmp_path / name / view / f"{name}.ipynb"),
-            "-o",
-            str(tmp_path / view),
-        ]
-        archive = tmp_path / name / "autograder" / f"{name}-autograder.zip"
-        subprocess.run([*command, "-a", str(archive), "--no-logo"], check=True, capture_output=True)
-        results = json.loads((tmp_path / view / "results.json").read_text(encoding="utf-8"))
-        assert sum(test["score"] for test in results["tests"] if "score" in test) == pytest.approx(expected), view
+    archive = made / name / "autograder" / f"{name}-autograder.zip"
+    notebook = made / name / "autograder" / f"{name}.ipynb"
+    command = [
+        sys.executable,
+        "-m",
+        "otter",
+        "run",
+        str(notebook),
+        "-a",
+        str(archive),
+        "-o",
+        str(tmp_path),
+        "--no-logo",
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    out_of = sum(question.points for question in checks.load(made / name / "autograder" / "tests"))
+    assert sum(test["score"] for test in results["tests"] if "score" in test) == pytest.approx(out_of)
+    with zipfile.ZipFile(archive) as content:
+        assert "tlbook" in content.read("requirements.txt").decode("utf-8")
 
 
 def _variants(cells: list[str]) -> dict[str, list[str]]:

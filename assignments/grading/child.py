@@ -108,7 +108,7 @@ def main() -> None:
     peer = wire.Peer(channel, trusting=True)
     order = peer.receive()
     sandbox.die_with_parent()
-    active = sandbox.confine(order["work"], order["hide"], order["work_bytes"], bool(order["sandbox"]))
+    active = sandbox.confine(order["work"], order["hide"], order["keep"], order["work_bytes"], bool(order["sandbox"]))
     sandbox.limit(memory=order["memory"], file_size=order["work_bytes"], processes=order["processes"])
     os.chdir(order["work"])
     os.makedirs("tmp", exist_ok=True)

@@ -25,7 +25,7 @@ from grading.submission import Result, grade
 __all__ = ["Assignment", "grade_folder", "submissions_in"]
 
 HERE = Path(__file__).resolve().parent
-PRELOADED = ["numpy", "tlbook.sketches", "tlbook.convolution", "grading.submission"]
+PRELOADED = ["numpy", "matplotlib.font_manager", "tlbook.sketches", "tlbook.convolution", "grading.submission"]
 
 
 @dataclass(frozen=True)

@@ -58,15 +58,17 @@ def limit(*, memory: int, file_size: int, processes: int) -> None:
             resource.setrlimit(which, (value, value))
 
 
-def confine(work: str, hide: list[str], work_bytes: int, allowed: bool = True) -> list[str]:
+def confine(work: str, hide: list[str], keep: list[str], work_bytes: int, allowed: bool = True) -> list[str]:
     """Shut this process in. It must have one thread only; afterwards it is another process with the same open files.
 
     Parameters
     ----------
     work : str
-        The folder that stays writable; what lies in it is copied into a file system of limited size.
+        The folder that stays writable, however it is hidden; what lies in it is copied into a file system of limited size.
     hide : list of str
-        Folders that shall look empty.
+        Folders that shall look empty, except for Python and its packages where those lie in one.
+    keep : list of str
+        Folders in those that stay visible.
     work_bytes : int
         Size of the work folder's file system, and of /tmp and /dev/shm.
     allowed : bool
@@ -98,7 +100,8 @@ def confine(work: str, hide: list[str], work_bytes: int, allowed: bool = True) -
     except OSError:
         pass
     try:
-        _hide(libc, hide)
+        never = [os.path.realpath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        _hide(libc, hide, [os.path.realpath(work), *map(os.path.realpath, keep), *_python_folders(never)])
         active.append("hidden")
     except OSError:
         pass
@@ -128,10 +131,29 @@ def _first_process_of_its_own(libc: _Libc) -> None:
     libc.prctl(DIE_WITH_PARENT, 9, 0, 0, 0)
 
 
-def _hide(libc: _Libc, folders: list[str]) -> None:
-    for folder in folders:
-        if os.path.isdir(folder):
-            libc.mount(b"none", os.fsencode(folder), b"tmpfs", NO_SUID | NO_DEV | READ_ONLY, b"size=4k")
+def _hide(libc: _Libc, folders: list[str], keep: list[str]) -> None:
+    """Put an empty file system over each folder, and through it show the folders in it that are kept."""
+    for folder in sorted({os.path.realpath(folder) for folder in folders}, key=len):
+        if folder == "/" or not os.path.isdir(folder):
+            continue
+        inside = sorted({path for path in keep if path.startswith(folder + "/") and os.path.isdir(path)}, key=len)
+        opened = [os.open(path, os.O_PATH) for path in inside]
+        try:
+            libc.mount(b"none", os.fsencode(folder), b"tmpfs", NO_SUID | NO_DEV, b"size=1m")
+            for path, fd in zip(inside, opened, strict=True):
+                if not os.path.exists(path):
+                    os.makedirs(path)
+                    libc.mount(f"/proc/self/fd/{fd}".encode(), os.fsencode(path), None, BIND | RECURSIVE, None)
+            libc.mount(None, os.fsencode(folder), None, REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEV, None)
+        finally:
+            for fd in opened:  # from an open folder ".." would lead out
+                os.close(fd)
+
+
+def _python_folders(never: list[str]) -> list[str]:
+    """Where this Python, its packages and what starts it lie."""
+    found = {sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))), *sys.path}
+    return [path for path in map(os.path.realpath, found) if path != "/" and path not in never]
 
 
 def _only_writable(libc: _Libc, work: str, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from grading import wire
 __all__ = ["Ended", "Limits", "Session"]
 
 HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class Ended(BaseException):
     answer."""
 
 
+@functools.cache
+def _lists_of_fonts() -> list[Path]:
+    try:
+        import matplotlib.font_manager  # makes the list where there is none
+    except ImportError:
+        return []
+    return list(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
+
+
 @dataclass
 class Session:
     """One run of a notebook.
@@ -86,9 +97,12 @@ class Session:
     why: str = field(default="", init=False)
 
     def __enter__(self) -> Session:
-        self._work = tempfile.mkdtemp(prefix="tlbook-grade-")
+        self._work = os.path.realpath(tempfile.mkdtemp(prefix="tlbook-grade-"))
         if self.files is not None:
             shutil.copytree(self.files, self._work, dirs_exist_ok=True, symlinks=True)
+        os.mkdir(os.path.join(self._work, ".matplotlib"))
+        for list_of_fonts in _lists_of_fonts():  # making it takes seconds
+            shutil.copy(list_of_fonts, os.path.join(self._work, ".matplotlib"))
         to_child, from_parent = os.pipe()
         to_parent, from_child = os.pipe()
         self._fds = (to_parent, from_parent)
@@ -115,10 +129,9 @@ class Session:
     def _environment(self) -> dict[str, str]:
         kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT", "OMP_NUM_THREADS")
         threads = os.environ.get("OMP_NUM_THREADS", "1")
-        package = str(HERE.parent.parent)
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
-            "PYTHONPATH": os.pathsep.join([str(HERE.parent), package]),
+            "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(PROJECT)]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
             "HOME": self._work,
@@ -224,6 +237,7 @@ class Session:
         order = {
             "work": self._work,
             "hide": self.hide,
+            "keep": [str(PROJECT / "tlbook"), str(PROJECT / "book" / "results")],
             "sandbox": self.sandbox,
             "work_bytes": limits.files,
             "memory": limits.memory + 2**30,

@@ -151,6 +151,9 @@ def _check_all(graded: _Graded, question: checks.Question, limits: Limits) -> li
                 error = Ended("a check on it took too long")
             graded.lost(error, question.name)
             return outcomes + _failed(question, str(error))[len(outcomes) :]
+    missing = [name for name, value in names.items() if value is None]
+    if missing:
+        graded.result.notes.append(f"{question.name}: there is no {', '.join(missing)} in the notebook, or it is None")
     return outcomes
 
 
