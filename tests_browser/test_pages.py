@@ -21,6 +21,12 @@ ALL = [
 MEGABYTES = 3
 
 
+def same_elsewhere(edition: str, page: str) -> bool:
+    """Whether an edition before this one has the very same page, so that looking at it once is enough."""
+    before = list(BUILT)[: list(BUILT).index(edition)]
+    return any((BUILT[other] / page).is_file() and html_of(other, page) == html_of(edition, page) for other in before)
+
+
 def test_something_is_built():
     assert len(ALL) > 10
 
@@ -31,7 +37,10 @@ def test_a_page_is_sound(browser, site, edition, page):
     complaints = [f"console: {error}" for error in browser.errors()]
     requests = browser.requests()
     complaints += [f"asks {url}" for url in requests if not url.startswith((site.base, "data:", "blob:"))]
-    assert f"{site.base}/" in requests[0]
+    assert requests
+    if same_elsewhere(edition, page):
+        assert complaints == []
+        return
 
     complaints += [f"light: {violation}" for violation in browser.violations()]
     browser.script("document.documentElement.dataset.theme = 'dark'")
