@@ -65,7 +65,9 @@ def test_conda_environment_has_the_same_packages_and_ranges():
         conda[name] = requirement.specifier
     assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     conda.pop("pip")
-    assert conda == {name: requirement.specifier for name, requirement in declared("book", "browser", "fast", "test").items()}
+    assert conda == {
+        name: requirement.specifier for name, requirement in declared("book", "browser", "fast", "test").items()
+    }
 
 
 def test_lower_bounds_admit_colab():
