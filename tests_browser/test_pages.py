@@ -22,9 +22,11 @@ MEGABYTES = 3
 
 
 def same_elsewhere(edition: str, page: str) -> bool:
-    """Whether an edition before this one has the very same page, so that looking at it once is enough."""
-    before = list(BUILT)[: list(BUILT).index(edition)]
-    return any((BUILT[other] / page).is_file() and html_of(other, page) == html_of(edition, page) for other in before)
+    """Whether an edition before this one shows the very same, so that looking at it once is enough."""
+    before = [other for other in list(BUILT)[: list(BUILT).index(edition)] if (BUILT[other] / page).is_file()]
+    return html_of(edition, page).partition("<body")[2] in [
+        html_of(other, page).partition("<body")[2] for other in before
+    ]
 
 
 def test_something_is_built():
