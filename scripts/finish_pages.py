@@ -74,6 +74,7 @@ def finished(page: str, path: Path, folder: Path, report: dict, site: str = "") 
     if page.startswith("<meta") and (target := re.search(r'url=([^"]+)"', page)):
         page = REDIRECT.format(target=html.escape(target[1]))
     page = re.sub(r"<img\b[^>]*>", lambda found: sized(found.group(0), path, folder), page)
+    page = page.replace('role="doc-biblioentry"', 'role="listitem"')  # the role that its list wants, and not deprecated
     if "<article" in page and '"og:title"' not in page:
         address = urljoin(site, path.relative_to(folder).as_posix()) if site else ""
         page = page.replace("</title>", "</title>\n" + sharing(page, address, site), 1)

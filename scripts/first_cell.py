@@ -15,7 +15,7 @@ import nbformat
 
 ID = "on-colab-or-kaggle"
 SOURCE = """\
-# @title On Colab or Kaggle, run this cell first. Elsewhere it does nothing.
+# @title On Colab or Kaggle, run this cell first (on Kaggle with internet on). Elsewhere it does nothing.
 import os
 
 if {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & set(os.environ):
@@ -23,7 +23,7 @@ if {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & set(os.environ):
 """
 # Without the empty line: short enough that nobody minds it above the imports.
 PUBLISHED = """\
-# @title On Colab or Kaggle, run this cell first. Elsewhere it does nothing.
+# @title On Colab or Kaggle, run this cell first (on Kaggle with internet on). Elsewhere it does nothing.
 import os
 if {{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}} & set(os.environ):
     %pip install --quiet "{package}"

@@ -44,7 +44,9 @@ def check_tag(environment: dict[str, str]) -> None:
 def build(source: Path, out: Path) -> tuple[Path, Path]:
     """(sdist, wheel) of the project in `source`."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
-    subprocess.run(command, cwd=source, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
 
 

@@ -12,7 +12,9 @@ the Python to make the environment with; Colab has 3.13.
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import subprocess
 import sys
 import time
 import tomllib
@@ -32,8 +34,7 @@ from setup_env import version_of
 VERSIONS = ROOT / "scripts" / "colab-versions.txt"
 LIST_OF_COLAB = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt"
 KERNEL = ("ipykernel",)  # what Colab has beside the package's own dependencies, as far as a kernel needs it
-STUB = '''"""Stands for the module that Colab's kernels have."""
-'''
+STUB = '"""Stands for the module that every kernel on Colab has imported."""\n'
 
 
 def dependencies() -> list[Requirement]:
@@ -86,10 +87,19 @@ def environment(work: Path, choice: str, base: str) -> str:
 
 
 def like_colab(python: str) -> None:
-    """Put a stub of google.colab into an environment; `google` itself is a namespace that protobuf uses too."""
-    stub = notebook_alone.site_packages(python) / "google" / "colab"
+    """Put a stub of google.colab into an environment, imported at its start; `google` is a namespace that protobuf uses too."""
+    site = notebook_alone.site_packages(python)
+    stub = site / "google" / "colab"
     stub.mkdir(parents=True, exist_ok=True)
     (stub / "__init__.py").write_text(STUB, encoding="utf-8")
+    (site / "google_colab.pth").write_text("import google.colab\n", encoding="utf-8")
+
+
+def installed(python: str) -> dict[str, str]:
+    """The version of everything in an environment."""
+    ask = "import json; from importlib import metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    found = json.loads(subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout)
+    return {canonicalize_name(name): version for name, version in found.items()}
 
 
 def run(path: Path, python: str, package: str) -> str:
@@ -128,6 +138,7 @@ def main() -> None:
     else:
         python = environment(work, options.versions, options.python)
     like_colab(python)
+    before = installed(python)
     failed = 0
     with notebook_alone.scratch() as folder:
         address, commit = notebook_alone.snapshot(Path(folder))
@@ -138,6 +149,9 @@ def main() -> None:
             print(f"{path.stem}: {'FAILED' if error else 'ran'} in {time.perf_counter() - started:.0f} s", flush=True)
             if error:
                 print(error, flush=True)
+    after = installed(python)
+    if replaced := sorted(name for name in before if after.get(name) != before[name] and name != "tlbook"):
+        sys.exit(f"Installing the package replaced what was there: {', '.join(replaced)}")
     if failed:
         sys.exit(f"{failed} of {len(paths)} notebooks failed")
 

@@ -4,6 +4,7 @@ import argparse
 import functools
 import http.server
 import io
+import sys
 
 import book_notebooks
 import editions
@@ -47,12 +48,19 @@ class Pages(http.server.SimpleHTTPRequestHandler):
         """Say nothing about each file."""
 
 
-def server(port: int) -> http.server.ThreadingHTTPServer:
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address) -> None:
+        """A browser that has gone to another page breaks off what it asked for; that is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def server(port: int) -> Server:
     """A server of what is built, not yet started; port 0 takes a free one."""
     folders = editions.built()
     if not folders:
         raise SystemExit("Nothing is built; run make book first.")
-    return http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Pages, folders=folders))
+    return Server(("127.0.0.1", port), functools.partial(Pages, folders=folders))
 
 
 def main() -> None:

@@ -96,7 +96,9 @@ def test_what_is_unused_is_left_out_and_pictures_have_a_size(edition):
 
 
 def test_the_redirect_of_the_first_page_is_a_page(edition):
-    (edition / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=book/index.html" />', encoding="utf-8")
+    (edition / "index.html").write_text(
+        '<meta http-equiv="Refresh" content="0; url=book/index.html" />', encoding="utf-8"
+    )
     finish_pages.finish(edition, REPORT)
     text = (edition / "index.html").read_text(encoding="utf-8")
     assert '<html lang="en">' in text

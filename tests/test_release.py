@@ -154,6 +154,9 @@ def test_a_first_cell_that_installs_nothing_fails(tmp_path):
     broken.cells = broken.cells[:3]
     nbformat.write(broken, tmp_path / "broken.ipynb")
     python = notebook_alone.make_overlay(tmp_path / "other")
+    run_like_colab.like_colab(python)
+    say = "import sys; print('google.colab' in sys.modules); import google.protobuf"
+    assert subprocess.run([python, "-c", say], capture_output=True, text=True, check=True).stdout == "True\n"
     error = run_like_colab.run(tmp_path / "broken.ipynb", python, f"git+{(tmp_path / 'nothing').as_uri()}")
     assert "does not appear to be a git repository" in error
     assert "ImportError: cannot import name 'hosted'" in error or "No module named 'tlbook'" in error

@@ -26,7 +26,8 @@ document.head.append(style);
 const seen = new Set();
 for (const word of document.querySelectorAll(".highlight pre span, dt.sig span, dt.sig em, code span")) {
   const around = word.parentElement.closest("div[class*='highlight-'], dt.sig, a, code");
-  const kind = word.tagName + word.className + "|" + around?.className + "|" + Boolean(word.closest(".cell_output, .admonition, table"));
+  const ground = Boolean(word.closest(".cell_output, .admonition, table"));
+  const kind = [word.tagName, word.className, around?.className, ground].join("|");
   if (word.id || word.querySelector("a")) continue;
   if (seen.has(kind)) word.replaceWith(...word.childNodes); else seen.add(kind);
 }

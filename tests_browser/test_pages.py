@@ -21,6 +21,14 @@ ALL = [
 MEGABYTES = 3
 
 
+def same_elsewhere(edition: str, page: str) -> bool:
+    """Whether an edition before this one shows the very same, so that looking at it once is enough."""
+    before = [other for other in list(BUILT)[: list(BUILT).index(edition)] if (BUILT[other] / page).is_file()]
+    return html_of(edition, page).partition("<body")[2] in [
+        html_of(other, page).partition("<body")[2] for other in before
+    ]
+
+
 def test_something_is_built():
     assert len(ALL) > 10
 
@@ -31,7 +39,10 @@ def test_a_page_is_sound(browser, site, edition, page):
     complaints = [f"console: {error}" for error in browser.errors()]
     requests = browser.requests()
     complaints += [f"asks {url}" for url in requests if not url.startswith((site.base, "data:", "blob:"))]
-    assert f"{site.base}/" in requests[0]
+    assert requests
+    if same_elsewhere(edition, page):
+        assert complaints == []
+        return
 
     complaints += [f"light: {violation}" for violation in browser.violations()]
     browser.script("document.documentElement.dataset.theme = 'dark'")

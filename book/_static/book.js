@@ -12,7 +12,7 @@
   }
 
   function addSwitch({ here, all }) {
-    const bar = document.querySelector(".header-article-items__start, .header-article__inner");
+    const bar = document.querySelector(".header-article-items__start");
     if (!bar || Object.keys(all).length < 2) return;
     const page = `${DOCUMENTATION_OPTIONS.pagename}.html`;
     const nav = document.createElement("nav");
