@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = [
+    "--extra=assignments",
     "--extra=book",
     "--extra=browser",
     "--extra=fast",

@@ -28,6 +28,7 @@ import finish_pages
 import nbformat
 import page_facts
 import psutil
+import publish_notebooks
 import yaml
 from book_notebooks import ROOT
 from notebook_runs import Run, run_all
@@ -137,6 +138,7 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
     chapters = [wanted[path.relative_to(ROOT)] for path in book_notebooks.chapters() if path in executed]
     extent = page_facts.extent(report, chapters)
     wanted[index] = wanted[index].replace(page_facts.EXTENT.encode(), extent.encode())
+    publish_notebooks.complete(wanted, report)
     for relative, content in wanted.items():
         target = folder / relative
         if not target.exists() or target.read_bytes() != content:

@@ -1,0 +1,737 @@
+"""Right and wrong answers to every question of this assignment, on which its checks are tested."""
+
+
+# %% q1 right: a list of what is still to be looked at
+def ready_to_fine_tune(model):
+    model.trainable = True
+    todo = list(model.layers)
+    while todo:
+        layer = todo.pop()
+        if isinstance(layer, keras.Model):
+            todo += layer.layers
+        else:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+
+
+# %% q1 right: with the package, after everything was frozen
+def ready_to_fine_tune(model):
+    transfer.freeze(model, head=True)
+    transfer.unfreeze(model)
+
+
+# %% q1 right: first everything, then the exceptions by a helper
+def layers_inside(model):
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from layers_inside(layer)
+        else:
+            yield layer
+
+
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in layers_inside(model):
+        if type(layer) is keras.layers.BatchNormalization:
+            layer.trainable = False
+
+
+# %% q1 wrong: the layer of the public check by heart
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers:
+        if layer.name == "normalise":
+            layer.trainable = False
+
+
+# %% q1 wrong: lets batch normalisation train too
+def ready_to_fine_tune(model):
+    model.trainable = True
+
+
+# %% q1 wrong: never unfreezes the backbone
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+
+
+# %% q1 wrong: looks at the outermost layers only
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+# %% q1 wrong: unfreezes last, and with it batch normalisation
+def ready_to_fine_tune(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            ready_to_fine_tune(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    model.trainable = True
+
+
+# %% q1 wrong: goes by a name that layers need not have
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            ready_to_fine_tune(layer)
+        elif "normal" in layer.name:
+            layer.trainable = False
+
+
+# %% q1 wrong: takes for granted that the model comes trainable
+def ready_to_fine_tune(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            ready_to_fine_tune(layer)
+        else:
+            layer.trainable = layer.trainable and not isinstance(layer, keras.layers.BatchNormalization)
+
+
+# %% q1 wrong: a momentum of 1 holds the statistics, and scale and offset move
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            ready_to_fine_tune(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 1.0
+
+
+# %% q2 right: a loop, arrays compared as a whole
+def changed(before, after):
+    names = set()
+    for name in before:
+        for then, now in zip(before[name], after[name], strict=True):
+            if not np.array_equal(then, now):
+                names.add(name)
+    return names
+
+
+trains_convolutions = {letter for letter in "ABCDE" if "convolution 2" in changed(*outcome(letter))}
+holds_statistics = {letter for letter in "ABCDE" if not changed(*outcome(letter)) & {"statistics 1", "statistics 2"}}
+
+
+# %% q2 right: the largest difference
+def changed(before, after):
+    def difference(name):
+        return max(np.abs(now - then).max() for then, now in zip(before[name], after[name], strict=True))
+
+    return {name for name in before if difference(name) > 0}
+
+
+trains_convolutions, holds_statistics = set(), set()
+for letter in recipes:
+    names = changed(*outcome(letter))
+    if any(name.startswith("convolution") for name in names):
+        trains_convolutions.add(letter)
+    if not any(name.startswith("statistics") for name in names):
+        holds_statistics.add(letter)
+
+
+# %% q2 right: byte by byte
+def changed(before, after):
+    def contents(arrays):
+        return [np.ascontiguousarray(array).tobytes() for array in arrays]
+
+    return set(filter(lambda name: contents(before[name]) != contents(after[name]), before))
+
+
+seen = {letter: changed(*outcome(letter)) for letter in recipes}
+trains_convolutions = {letter for letter in seen if {"convolution 1", "convolution 2"} <= seen[letter]}
+holds_statistics = {letter for letter in seen if {"statistics 1", "statistics 2"}.isdisjoint(seen[letter])}
+
+
+# %% q2 wrong: the example by heart
+def changed(before, after):
+    return {"a", "c"}
+
+
+trains_convolutions, holds_statistics = set("ABCD"), set("AB")
+
+
+# %% q2 wrong: nearly equal is taken for equal
+def changed(before, after):
+    return {
+        name
+        for name in before
+        if not all(np.allclose(then, now, atol=1e-7) for then, now in zip(before[name], after[name], strict=True))
+    }
+
+
+trains_convolutions = {letter for letter in recipes if "convolution 1" in changed(*outcome(letter))}
+holds_statistics = {letter for letter in recipes if "statistics 1" not in changed(*outcome(letter))}
+
+
+# %% q2 wrong: looks at the first array of each layer only
+def changed(before, after):
+    return {name for name in before if (before[name][0] != after[name][0]).any()}
+
+
+trains_convolutions = {letter for letter in recipes if "convolution 1" in changed(*outcome(letter))}
+holds_statistics = {letter for letter in recipes if "statistics 1" not in changed(*outcome(letter))}
+
+
+# %% q2 wrong: compares sums, in which changes cancel
+def changed(before, after):
+    return {
+        name
+        for name in before
+        if any(abs(then.sum() - now.sum()) > 1e-12 for then, now in zip(before[name], after[name], strict=True))
+    }
+
+
+trains_convolutions = {letter for letter in recipes if "convolution 1" in changed(*outcome(letter))}
+holds_statistics = {letter for letter in recipes if "statistics 1" not in changed(*outcome(letter))}
+
+
+# %% q2 wrong: believes that training=False at the call holds the statistics
+def changed(before, after):
+    return {
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+    }
+
+
+trains_convolutions = {letter for letter, recipe in recipes.items() if recipe is not recipe_low_rate}
+holds_statistics = {
+    letter
+    for letter, recipe in recipes.items()
+    if recipe in (recipe_low_rate, recipe_layer_by_layer, recipe_at_the_call)
+}
+
+
+# %% q2 wrong: believes that a low rate fine-tunes what is frozen
+def changed(before, after):
+    return {
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+    }
+
+
+trains_convolutions = set(recipes)
+holds_statistics = {letter for letter, recipe in recipes.items() if recipe in (recipe_low_rate, recipe_layer_by_layer)}
+
+
+# %% q2 wrong: believes that the order of the two flags does not matter
+def changed(before, after):
+    return {
+        name for name in before if any((then != now).any() for then, now in zip(before[name], after[name], strict=True))
+    }
+
+
+trains_convolutions = {letter for letter, recipe in recipes.items() if recipe is not recipe_low_rate}
+holds_statistics = {
+    letter
+    for letter, recipe in recipes.items()
+    if recipe in (recipe_low_rate, recipe_layer_by_layer, recipe_other_order)
+}
+
+
+# %% q3 right: a loop
+def training_epochs(train, validation, augment, n):
+    epochs = []
+    for _ in range(n):
+        epochs.append(augment(train))
+    return epochs, validation
+
+
+# %% q3 right: copies, to be on the safe side
+def training_epochs(train, validation, augment, n):
+    originals = train.copy()
+    epochs = [np.array(augment(originals.copy())) for _ in range(n)]
+    return epochs, validation.copy()
+
+
+# %% q3 right: a generator, exhausted
+def training_epochs(train, validation, augment, n):
+    def epochs():
+        while True:
+            yield augment(train)
+
+    stream = epochs()
+    return [next(stream) for _ in range(n)], validation
+
+
+# %% q3 wrong: the example by heart
+def training_epochs(train, validation, augment, n):
+    return [np.full(train.shape, number) for number in (1.0, 2.0, 3.0)], validation
+
+
+# %% q3 wrong: augmented, then cached
+def training_epochs(train, validation, augment, n):
+    cached = augment(train)
+    return [cached for _ in range(n)], validation
+
+
+# %% q3 wrong: changes the images of the epoch before
+def training_epochs(train, validation, augment, n):
+    epochs = []
+    for _ in range(n):
+        train = augment(train)
+        epochs.append(train)
+    return epochs, validation
+
+
+# %% q3 wrong: validation images are augmented too
+def training_epochs(train, validation, augment, n):
+    return [augment(train) for _ in range(n)], augment(validation)
+
+
+# %% q3 wrong: the first epoch sees the originals
+def training_epochs(train, validation, augment, n):
+    return [train] + [augment(train) for _ in range(n - 1)], validation
+
+
+# %% q3 wrong: one random factor makes the difference between epochs
+def training_epochs(train, validation, augment, n):
+    first = augment(train)
+    return [train + (number + 1) * (first - train) for number in range(n)], validation
+
+
+# %% q3 wrong: draws over the caller's array
+def training_epochs(train, validation, augment, n):
+    originals, epochs = train.copy(), []
+    for _ in range(n):
+        train[:] = augment(originals)
+        epochs.append(train.copy())
+    return epochs, validation
+
+
+# %% q4 right: labels counted up image by image
+def mixed(images, labels, n_classes, partner, share):
+    blended, soft = np.zeros(images.shape), np.zeros((len(labels), n_classes))
+    for k, other in enumerate(partner):
+        blended[k] = share * images[k] + (1 - share) * images[other]
+        soft[k, labels[k]] += share
+        soft[k, labels[other]] += 1 - share
+    return blended, soft
+
+
+# %% q4 right: a matrix does the mixing of both
+def mixed(images, labels, n_classes, partner, share):
+    n = len(images)
+    mixing = share * np.eye(n) + (1 - share) * np.eye(n)[partner]
+    one_hot = (np.asarray(labels)[:, None] == np.arange(n_classes)).astype(float)
+    return np.einsum("ij,j...->i...", mixing, images), mixing @ one_hot
+
+
+# %% q4 right: Keras makes the labels
+def mixed(images, labels, n_classes, partner, share):
+    one_hot = keras.utils.to_categorical(labels, n_classes)
+    return images[partner] + share * (images - images[partner]), share * one_hot + (1 - share) * one_hot[partner]
+
+
+# %% q4 wrong: the example by heart
+def mixed(images, labels, n_classes, partner, share):
+    return np.array([2.0, 6.0]).reshape(2, 1, 1, 1), np.array([[0.75, 0.25], [0.25, 0.75]])
+
+
+# %% q4 wrong: mixed images, unmixed labels
+def mixed(images, labels, n_classes, partner, share):
+    return share * images + (1 - share) * images[partner], np.eye(n_classes)[labels]
+
+
+# %% q4 wrong: the label that weighs most
+def mixed(images, labels, n_classes, partner, share):
+    kept = labels if share >= 0.5 else labels[partner]
+    return share * images + (1 - share) * images[partner], np.eye(n_classes)[kept]
+
+
+# %% q4 wrong: class numbers are averaged
+def mixed(images, labels, n_classes, partner, share):
+    between = np.round(share * labels + (1 - share) * labels[partner]).astype(int)
+    return share * images + (1 - share) * images[partner], np.eye(n_classes)[between]
+
+
+# %% q4 wrong: images and labels are mixed in opposite shares
+def mixed(images, labels, n_classes, partner, share):
+    one_hot = np.eye(n_classes)[labels]
+    return (1 - share) * images + share * images[partner], share * one_hot + (1 - share) * one_hot[partner]
+
+
+# %% q4 wrong: each class is right, whatever its share
+def mixed(images, labels, n_classes, partner, share):
+    one_hot = np.eye(n_classes)[labels]
+    return share * images + (1 - share) * images[partner], np.maximum(one_hot, one_hot[partner])
+
+
+# %% q4 wrong: the partner is always the next image
+def mixed(images, labels, n_classes, partner, share):
+    one_hot = np.eye(n_classes)[labels]
+    return (
+        share * images + (1 - share) * np.roll(images, -1, axis=0),
+        share * one_hot + (1 - share) * np.roll(one_hot, -1, axis=0),
+    )
+
+
+# %% q5 right: counts how long nothing was gained
+def stopped(losses, patience):
+    lowest, kept, waited = float("inf"), 0, 0
+    for epoch in range(len(losses)):
+        if losses[epoch] < lowest:
+            lowest, kept, waited = losses[epoch], epoch, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch + 1, kept
+    return len(losses), kept
+
+
+lowest_possible = float(np.log(1 + np.exp(-1)))
+
+
+# %% q5 right: the first stretch of epochs that gains nothing
+def stopped(losses, patience):
+    for n in range(patience + 1, len(losses) + 1):
+        if min(losses[n - patience : n]) >= min(losses[: n - patience]):
+            return n, int(np.argmin(losses[:n]))
+    return len(losses), int(np.argmin(losses))
+
+
+lowest_possible = 0.31326
+
+
+# %% q5 right: where the lowest so far was seen first
+def stopped(losses, patience):
+    so_far = np.minimum.accumulate(losses)
+    first = np.array([losses.index(lowest) for lowest in so_far])
+    ends = np.flatnonzero(np.arange(len(losses)) - first >= patience)
+    last = ends[0] if ends.size else len(losses) - 1
+    return int(last) + 1, int(first[last])
+
+
+lowest_possible = float(-np.log(np.e / (np.e + 1)))
+
+
+# %% q5 wrong: the example by heart
+def stopped(losses, patience):
+    return 4, 1
+
+
+lowest_possible = 0.3
+
+
+# %% q5 wrong: knows the losses that were never computed
+def stopped(losses, patience):
+    best = int(np.argmin(losses))
+    return min(len(losses), best + 1 + patience), best
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: no patience
+def stopped(losses, patience):
+    for epoch in range(1, len(losses)):
+        if losses[epoch] >= losses[epoch - 1]:
+            return epoch + 1, epoch - 1
+    return len(losses), len(losses) - 1
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: keeps the last weights
+def stopped(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch + 1, epoch
+    return len(losses), len(losses) - 1
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: compares with the epoch before, not with the lowest
+def stopped(losses, patience):
+    rises = 0
+    for epoch in range(1, len(losses)):
+        rises = rises + 1 if losses[epoch] >= losses[epoch - 1] else 0
+        if rises == patience:
+            return epoch + 1, int(np.argmin(losses[: epoch + 1]))
+    return len(losses), int(np.argmin(losses))
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: waits one epoch too long
+def stopped(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        elif epoch - best > patience:
+            return epoch + 1, best
+    return len(losses), best
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: an equal loss is taken for a lower one
+def stopped(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss <= losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch + 1, best
+    return len(losses), best
+
+
+lowest_possible = float(np.log1p(np.exp(-1)))
+
+
+# %% q5 wrong: believes that a sure and right model has no loss, whatever comes after its softmax
+def stopped(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch + 1, best
+    return len(losses), best
+
+
+lowest_possible = 0.0
+
+
+# %% q6 right: a loop
+def choose_rate(runs, of_probe):
+    best, lowest = None, of_probe["validation loss"]
+    for rate, numbers in runs.items():
+        if numbers["validation loss"] < lowest:
+            best, lowest = rate, numbers["validation loss"]
+    return best
+
+
+destroyed = set()
+for rate, numbers in runs.items():
+    if numbers["validation loss"] - of_probe["validation loss"] > 0.1:
+        destroyed.add(rate)
+
+
+# %% q6 right: the probe takes part under the name None
+def choose_rate(runs, of_probe):
+    losses = {None: of_probe["validation loss"]} | {rate: one["validation loss"] for rate, one in runs.items()}
+    return min(losses, key=losses.get)
+
+
+destroyed = {rate for rate, one in runs.items() if one["validation loss"] > 0.1 + of_probe["validation loss"]}
+
+
+# %% q6 right: sorted pairs
+def choose_rate(runs, of_probe):
+    better = [
+        (one["validation loss"], rate)
+        for rate, one in runs.items()
+        if one["validation loss"] < of_probe["validation loss"]
+    ]
+    return sorted(better)[0][1] if better else None
+
+
+destroyed = {rate for rate in runs if runs[rate]["validation loss"] > of_probe["validation loss"] + 0.1}
+
+
+# %% q6 wrong: the example by heart
+def choose_rate(runs, of_probe):
+    return 0.01
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: chooses by the test accuracy
+def choose_rate(runs, of_probe):
+    best = max(runs, key=lambda rate: runs[rate]["test accuracy"])
+    return best if runs[best]["test accuracy"] > of_probe["test accuracy"] else None
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: chooses by the training loss
+def choose_rate(runs, of_probe):
+    best = min(runs, key=lambda rate: runs[rate]["train loss"])
+    return best if runs[best]["train loss"] < of_probe["train loss"] else None
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: uses the best run even where the probe is better
+def choose_rate(runs, of_probe):
+    return min(runs, key=lambda rate: runs[rate]["validation loss"])
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: the validation accuracy, with its ties
+def choose_rate(runs, of_probe):
+    best = max(runs, key=lambda rate: runs[rate]["validation accuracy"])
+    return best if runs[best]["validation accuracy"] > of_probe["validation accuracy"] else None
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: the highest loss is taken for the best score
+def choose_rate(runs, of_probe):
+    best = max(runs, key=lambda rate: runs[rate]["validation loss"])
+    return best if runs[best]["validation loss"] > of_probe["validation loss"] else None
+
+
+destroyed = {0.00001}
+
+
+# %% q6 wrong: the smallest rate destroys
+def choose_rate(runs, of_probe):
+    best = min(runs, key=lambda rate: runs[rate]["validation loss"])
+    return best if runs[best]["validation loss"] < of_probe["validation loss"] else None
+
+
+destroyed = {0.00001}
+
+
+# %% q7 right: the package
+def told_apart(right_a, right_b):
+    test = evaluation.compare_runs(right_a, right_b, ("A", "B"))
+    return test.winner or "cannot tell", test.p_value
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 right: one test over differences for each axis
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    gaps = np.asarray(right_a, float) - np.asarray(right_b, float)
+    p = max(stats.ttest_1samp(gaps.mean(axis=axis), 0).pvalue for axis in (0, 1))
+    if p >= 0.05:
+        return "cannot tell", p
+    return ("A", p) if gaps.mean() > 0 else ("B", p)
+
+
+home_verdict = told_apart(recorded["at home"][0], recorded["at home"][1])[0]
+shift_verdict = told_apart(recorded[shift][0], recorded[shift][1])[0]
+
+
+# %% q7 right: the t statistic from its definition
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    def p_of(gaps):
+        t = gaps.mean() / (gaps.std(ddof=1) / np.sqrt(len(gaps)))
+        return 2 * stats.t.sf(abs(t), len(gaps) - 1)
+
+    gaps = right_a.astype(float) - right_b.astype(float)
+    over_runs, over_images = p_of(gaps.mean(axis=1)), p_of(gaps.mean(axis=0))
+    larger = max(over_runs, over_images)
+    verdict = "cannot tell"
+    if larger < 0.05:
+        verdict = "A" if gaps.mean() > 0 else "B"
+    return verdict, larger
+
+
+verdicts = {name: told_apart(*pair)[0] for name, pair in recorded.items()}
+home_verdict, shift_verdict = verdicts["at home"], verdicts[shift]
+
+
+# %% q7 wrong: the example by heart
+def told_apart(right_a, right_b):
+    return "cannot tell", 0.1
+
+
+home_verdict, shift_verdict = "cannot tell", "cannot tell"
+
+
+# %% q7 wrong: the higher mean wins
+def told_apart(right_a, right_b):
+    return ("A", 0.04) if right_a.mean() > right_b.mean() else ("B", 0.04)
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: every answer of every run counts as an image of its own
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    p = stats.binomtest(only_a, max(1, only_a + only_b)).pvalue
+    return ("cannot tell" if p >= 0.05 else "A" if only_a > only_b else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: over the runs only
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    p = stats.ttest_rel(right_a.mean(axis=1), right_b.mean(axis=1)).pvalue
+    return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: over the images only
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    p = stats.ttest_rel(right_a.mean(axis=0), right_b.mean(axis=0)).pvalue
+    return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: the smaller p-value counts
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    p = min(
+        stats.ttest_rel(right_a.mean(axis=1), right_b.mean(axis=1)).pvalue,
+        stats.ttest_rel(right_a.mean(axis=0), right_b.mean(axis=0)).pvalue,
+    )
+    return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: unpaired tests
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    p = max(
+        stats.ttest_ind(right_a.mean(axis=1), right_b.mean(axis=1)).pvalue,
+        stats.ttest_ind(right_a.mean(axis=0), right_b.mean(axis=0)).pvalue,
+    )
+    return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: the best run of each
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    a, b = right_a[right_a.mean(axis=1).argmax()], right_b[right_b.mean(axis=1).argmax()]
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    p = stats.binomtest(only_a, max(1, only_a + only_b)).pvalue
+    return ("cannot tell" if p >= 0.05 else "A" if only_a > only_b else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())

@@ -1,0 +1,165 @@
+"""Answers tried on the checks, many in one process, for the tests: no student's code runs here.
+
+    python -m grading.trial SOURCE ANSWERS STUDENT SEED [SEED ...]
+
+prints one JSON object: for each seed what the reference, the blank notebook and every answer got.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import io
+import json
+import os
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from grading import checks, notebooks, source
+
+__all__ = ["try_all"]
+
+
+def _no_shell(text: str) -> str:
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
+
+
+def _module(name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    sys.modules[name] = module  # dataclasses and pickling look a class's module up
+    return module
+
+
+def _run(text: str, space: dict[str, Any]) -> str:
+    """Run a cell; the text of its exception, or nothing."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(_no_shell(text), "<cell>", "exec"), space)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _score(question: checks.Question, space: dict[str, Any]) -> tuple[float, list[str]]:
+    outcomes = [checks.run(check, space) for check in question.checks]
+    errors = [("hidden: " if one.hidden else "public: ") + one.error for one in outcomes if not one.passed]
+    return checks.score(outcomes), errors
+
+
+def _reference(read: source.Source) -> dict[str, Any]:
+    space = _module("reference").__dict__
+    for part in read.parts:
+        error = _run(part.source, space)
+        if error:
+            raise RuntimeError(f"the reference notebook fails: {error}\n{part.source[:400]}")
+    return space
+
+
+def _blank(student: Path, seed: int, read: source.Source) -> dict[str, float]:
+    space = _module("blank").__dict__
+    for text in notebooks.code_cells(student):
+        if "grader" not in text:
+            _run(source.SEED_LINE.sub(rf"\1SEED = {seed}", text), space)
+    return {name: _score(question, space)[0] for name, question in read.questions.items()}
+
+
+def _answered(read: source.Source, reference: dict[str, Any], answer: source.Answer) -> dict[str, Any]:
+    question = read.questions[answer.question]
+    own = notebooks.names_defined(read.solution(answer.question)) & set(question.names)
+    missing = own - notebooks.names_defined([answer.source])
+    space = _module("answer").__dict__
+    # Values are copied: an answer may change what the checks of the next one look at.
+    space.update({name: _copied(value) for name, value in reference.items() if not name.startswith("__")})
+    for name in own:
+        space.pop(name, None)
+    error = _run(answer.source, space)
+    points, errors = _score(question, space)
+    return {
+        "question": answer.question,
+        "right": answer.right,
+        "words": answer.words,
+        "points": points,
+        "errors": errors,
+        "missing": sorted(missing),
+        "failed": error,
+    }
+
+
+def _copied(value: Any) -> Any:
+    return copy.deepcopy(value) if type(value).__module__ == "numpy" or type(value) in (list, dict, set) else value
+
+
+def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
+    """The graded variables that are values, not functions: what a student could copy from last year."""
+    graded = checks.names_read(list(read.questions.values()))
+    kinds = (bool, int, float, str, list, tuple, dict)
+    found = {name: reference[name] for name in graded if name in reference}
+    return {
+        name: value for name, value in found.items() if isinstance(value, kinds) or type(value).__module__ == "numpy"
+    }
+
+
+def _draw_once() -> None:
+    """Let a set that was drawn before be copied instead of drawn again: most of the time goes into the same few."""
+    import numpy as np
+
+    from tlbook import sketches
+
+    draw, drawn = sketches.make_set, {}
+
+    def make_set(*args: Any, **options: Any) -> Any:
+        key = repr((args, sorted(options.items())))
+        if key not in drawn:
+            drawn[key] = draw(*args, **options)
+        return dataclasses.replace(drawn[key], images=np.array(drawn[key].images), labels=np.array(drawn[key].labels))
+
+    sketches.make_set = make_set
+
+
+def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[str, Any]:
+    """Reference, blank notebook, answers, and the first seed's values under the others.
+
+    Parameters
+    ----------
+    path, answers, student : Path
+        The source notebook, its answers.py, the generated student notebook.
+    seeds : list of int
+
+    Returns
+    -------
+    dict
+        By seed: `reference`, `blank` (question → points), `out_of`, `answers` (list of records), `old` (points of the
+        first seed's values, by question).
+    """
+    blocks = source.read_answers(answers)
+    result: dict[str, Any] = {}
+    old: dict[str, Any] = {}
+    for seed in seeds:
+        read = source.read(path, seed)
+        reference = _reference(read)
+        scores = {name: _score(question, reference) for name, question in read.questions.items()}
+        result[str(seed)] = {
+            "reference": {name: points for name, (points, _) in scores.items()},
+            "errors": {name: errors for name, (_, errors) in scores.items() if errors},
+            "blank": _blank(student, seed, read),
+            "out_of": {name: question.points for name, question in read.questions.items()},
+            "answers": [_answered(read, reference, answer) for answer in blocks if answer.question in read.questions],
+            "old": {name: _score(question, {**reference, **old})[0] for name, question in read.questions.items()},
+        }
+        old = old or _values(read, reference)
+    return result
+
+
+def main() -> None:
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    _draw_once()
+    path, answers, student, *seeds = sys.argv[1:]
+    print(json.dumps(try_all(Path(path), Path(answers), Path(student), [int(seed) for seed in seeds])))
+
+
+if __name__ == "__main__":
+    main()

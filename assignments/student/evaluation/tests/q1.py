@@ -1,0 +1,16 @@
+from otter.test_files import test_case
+
+OK_FORMAT = False
+
+name = "q1"
+points = 3
+
+@test_case(points=1, hidden=False, 
+    success_message="The example is right, to three decimals.", 
+    failure_message="Compute the pieces one by one for 90 of 100, and look at the brackets. Is p a share, and n the number of images?")
+def test_q1_example(interval, times_as_many):
+    low, high = interval(90, 100)
+    assert low < 0.9 < high, 'the share of right answers, 0.9, should lie between the two ends'
+    assert abs(low - 0.826) < 0.001 and abs(high - 0.945) < 0.001, 'the ends for 90 right of 100 are others'
+    assert times_as_many > 1, 'times_as_many: a factor greater than 1'
+

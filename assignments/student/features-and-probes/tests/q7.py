@@ -1,0 +1,18 @@
+from otter.test_files import test_case
+
+OK_FORMAT = False
+
+name = "q7"
+points = 4
+
+@test_case(points=0.5, hidden=False, 
+    success_message="All three have the right form.", 
+    failure_message="Which of the three has not the form that is asked for?")
+def test_q7_form(joined_predicted, joined_p, joined_verdict):
+    import numpy as np
+    classes = np.asarray(joined_predicted)
+    assert classes.shape == (400,), f'joined_predicted: one class for each of the 400 test images, not {classes.shape}'
+    assert set(np.unique(classes).tolist()) <= {0, 1}, 'joined_predicted: classes, 0 or 1'
+    assert 0 <= float(joined_p) <= 1, 'joined_p: a probability'
+    assert joined_verdict in ('two stages', 'one stage', 'cannot tell'), 'joined_verdict: one of the three answers'
+

@@ -1,0 +1,18 @@
+from otter.test_files import test_case
+
+OK_FORMAT = False
+
+name = "q6"
+points = 3
+
+@test_case(points=1, hidden=False, 
+    success_message="The example is right.", 
+    failure_message="Which of the five numbers of a run may choose? Training data fits, validation data chooses, test data is looked at once.")
+def test_q6_example(choose_rate, destroyed):
+
+    def numbers(train, validation, right):
+        return {'train loss': train, 'validation loss': validation, 'validation accuracy': right, 'test accuracy': right}
+    runs = {0.1: numbers(0.01, 0.5, 0.9), 0.01: numbers(0.1, 0.3, 0.88), 0.001: numbers(0.3, 0.35, 0.8)}
+    assert choose_rate(runs, numbers(0.4, 0.4, 0.85)) == 0.01, 'another rate has the lowest loss on the images that choose'
+    assert set(destroyed) <= {1e-05, 0.0003, 0.03}, 'destroyed: a set of rates'
+

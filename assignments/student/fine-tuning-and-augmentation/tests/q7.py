@@ -1,0 +1,22 @@
+from otter.test_files import test_case
+
+OK_FORMAT = False
+
+name = "q7"
+points = 4
+
+@test_case(points=1, hidden=False, 
+    success_message="The example is right, and there are two verdicts.", 
+    failure_message="In the example A is ahead in all four runs, by about as much each time, but on a few of the same images only. What would other images say?")
+def test_q7_example(told_apart, home_verdict, shift_verdict):
+    import numpy as np
+    right_b = np.tile(np.arange(40) < 30, (4, 1))
+    right_a = right_b.copy()
+    right_a[:, 30:33] = True
+    right_a[0, 30] = False
+    verdict, p = told_apart(right_a, right_b)
+    assert 0 <= p <= 1, 'the second thing to return is a p-value'
+    assert verdict == 'cannot tell', f'other images might turn it round, but the verdict is {verdict}'
+    words = ('A', 'B', 'cannot tell')
+    assert home_verdict in words and shift_verdict in words, 'two verdicts: A, B or cannot tell'
+
