@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import editions
 import pytest
-from pages import BUILT, NARROW, STICKING_OUT, html_of
+from pages import BUILT, NARROW, STICKING_OUT, WIDE, html_of
 
 ALL = [
     (edition, page)
@@ -44,11 +44,20 @@ def test_a_page_is_sound(browser, site, edition, page):
         assert complaints == []
         return
 
-    complaints += [f"light: {violation}" for violation in browser.violations()]
-    browser.script("document.documentElement.dataset.theme = 'dark'")
-    complaints += [f"dark: {violation}" for violation in browser.violations(colours=True)]
     browser.size(NARROW)
     complaints += [f"narrow: {found}" for found in browser.script(STICKING_OUT)]
+    browser.size(WIDE)
+    complaints += [f"light: {violation}" for violation in browser.violations()]
+    # The package page has hundreds of entries of a few kinds: their colours are looked at three times each.
+    browser.script(
+        """const count = {};
+        for (const entry of document.querySelectorAll("dl.py")) {
+          count[entry.className] = (count[entry.className] || 0) + 1;
+          if (count[entry.className] > 3) entry.remove();
+        }
+        document.documentElement.dataset.theme = 'dark'"""
+    )
+    complaints += [f"dark: {violation}" for violation in browser.violations(colours=True)]
     if complaints:
         pytest.fail("\n".join(dict.fromkeys(complaints)), pytrace=False)
 
@@ -83,7 +92,7 @@ def test_links_within_an_edition_lead_somewhere(edition):
     }
     broken = []
     for page in names:
-        for target in re.findall(r'\b(?:href|src)="([^"]+)"', html_of(edition, page)):
+        for target in re.findall(r'<[a-z][^<>]*?\s(?:href|src)="([^"]+)"', html_of(edition, page)):
             if re.match(r"[a-z]+:|//", target):
                 continue
             path, fragment = urldefrag(unquote(urljoin(f"/{page}", target.replace("&amp;", "&").split("?")[0])))
