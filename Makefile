@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DATASET ?= sketches
 PORT ?= 8000
+VERSIONS ?= scripts/colab-versions.txt
 ifeq ($(OS),Windows_NT)
 PY := .venv/Scripts/python.exe
 else
@@ -10,13 +11,16 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills lock assignments grade test-assignments
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock assignments grade test-assignments test-colab test-browser site notebooks release
 
 help:
 	@echo "make book                   run every notebook and build the book: _build/html/index.html"
 	@echo "make book DATASET=photos    the same on photos of cats and dogs: _build/photos/html/index.html"
 	@echo "make test                   unit tests, then every stored output compared with a fresh run"
+	@echo "make test-colab             run every notebook as on Colab: its versions, nothing else in reach (long; VERSIONS=newest)"
+	@echo "make test-browser           the built pages in a browser: errors, requests, accessibility, narrow windows, links"
 	@echo "make serve                  read the built book at http://localhost:$(PORT)"
+	@echo "make site                   gather the built editions into one site: _build/site"
 	@echo ""
 	@echo "make assignments            course assignments: what students get, and what grading needs (SEED=... for other data)"
 	@echo "make grade SUBMISSIONS=...  a folder of notebooks: one CSV, and one feedback page per student"
@@ -28,9 +32,12 @@ help:
 	@echo "make pretrain               train the backbone again (long)"
 	@echo "make mutate                 break each formula in turn and expect a failing test"
 	@echo "make kills                  kill tlbook train at 20 random moments and continue it each time (long)"
+	@echo "make bench                  rerun other people's recipes and ours, measure speed (hours, on an idle machine; DATASET=photos too)"
 	@echo "make stability              compare stored outputs under other thread counts and instruction sets (long)"
-	@echo "make lint                   ruff over code and notebooks"
+	@echo "make lint                   check code, notebooks and workflows without running them"
 	@echo "make lock                   rewrite requirements.lock from pyproject.toml"
+	@echo "make notebooks              gather the notebooks that the book's buttons open: _build/notebooks (in the publishing workflow)"
+	@echo "make release                build sdist and wheel into dist, and run a chapter with the wheel alone"
 	@echo "make clean                  remove _build and caches; .venv stays"
 
 env:
@@ -41,6 +48,12 @@ book: env
 
 test: env
 	@$(PY) scripts/run_tests.py
+
+test-colab: env
+	@$(PY) scripts/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)
+
+test-browser: env
+	@$(PY) scripts/run_browser_tests.py
 
 record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
@@ -64,6 +77,9 @@ stability: env
 kills: env
 	@$(PY) tests/classifier_kills.py
 
+bench: env
+	@$(PY) benchmarks/run.py --dataset $(DATASET)
+
 assignments: env
 	@$(PY) scripts/make_assignments.py $(ASSIGNMENT) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package "$(PACKAGE)")
 
@@ -74,13 +90,22 @@ test-assignments: env
 	@$(PY) scripts/test_assignments.py
 
 lint: env
-	@$(PY) -m ruff check .
+	@$(PY) scripts/lint.py
 
 lock: env
 	@$(PY) scripts/make_lock.py
 
+notebooks: env
+	@$(PY) scripts/publish_notebooks.py
+
+release: env
+	@$(PY) scripts/make_release.py
+
 serve: env
 	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
+
+site: env
+	@$(PY) scripts/editions.py _build/site
 
 clean:
 	@$(PYTHON) scripts/clean.py

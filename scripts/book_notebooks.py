@@ -8,13 +8,14 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
+import first_cell
 import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 DATASETS = ("sketches", "photos")
-CHAPTERS = "Chapters"  # the caption in _toc.yml of the pages that teach, with exercises
+WITHOUT_EXERCISES = {"The data", "Reference"}  # captions in _toc.yml; the notebooks of all other parts are chapters
 TAGS = {
     "parameters",
     "solution",
@@ -66,7 +67,7 @@ def notebooks() -> list[Path]:
 
 def chapters() -> list[Path]:
     """Every notebook that teaches, and so has exercises."""
-    return [path for caption, path in pages() if path.suffix == ".ipynb" and caption == CHAPTERS]
+    return [path for caption, path in pages() if path.suffix == ".ipynb" and caption not in WITHOUT_EXERCISES]
 
 
 def work_folder(dataset: str) -> Path:
@@ -108,7 +109,9 @@ def tags(cell: nbformat.NotebookNode) -> set[str]:
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    """The cells that teach: all code but the first cell, which is the same everywhere and shown on no page."""
+    cells = (cell for cell in notebook.cells if not first_cell.is_first_cell(cell))
+    return [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
 
 
 def exercises(notebook: nbformat.NotebookNode) -> list[tuple[int, str]]:
@@ -131,6 +134,7 @@ def complaints(path: Path, chapter: bool) -> list[str]:
     notebook = nbformat.read(path, as_version=4)
     return [
         *_metadata_complaints(notebook),
+        *_first_cell_complaints(notebook),
         *_cell_complaints(notebook),
         *_output_complaints(notebook),
         *(_chapter_complaints(notebook) if chapter else []),
@@ -152,6 +156,15 @@ def _metadata_complaints(notebook: nbformat.NotebookNode) -> Iterator[str]:
         r"^dataset = [\"']sketches[\"']", with_parameters[0].source, flags=re.M
     ):
         yield 'exactly one cell is tagged parameters and says dataset = "sketches"'
+
+
+def _first_cell_complaints(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    places = [index for index, cell in enumerate(code) if first_cell.is_first_cell(cell)]
+    if places != [0]:
+        yield "the first code cell is not the one for Colab and Kaggle; run scripts/first_cell.py"
+    elif (code[0].source, code[0].metadata, code[0].outputs) != (first_cell.SOURCE, first_cell.METADATA, []):
+        yield "the first code cell is not what it is in every notebook; run scripts/first_cell.py"
 
 
 def _cell_complaints(notebook: nbformat.NotebookNode) -> Iterator[str]:

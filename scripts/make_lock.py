@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = [
     "--extra=assignments",
     "--extra=book",
+    "--extra=browser",
     "--extra=fast",
     "--extra=test",
     "--override=scripts/lock-overrides.txt",

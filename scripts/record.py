@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import book_notebooks
+import first_cell
 import nbformat
 from notebook_runs import run_all
 
@@ -42,6 +43,7 @@ def settle(notebook: nbformat.NotebookNode) -> None:
                 output.metadata = nbformat.from_dict({})
         if cell.cell_type == "code":
             _merge_streams(cell)
+    first_cell.put(notebook)
 
 
 def _merge_streams(cell: nbformat.NotebookNode) -> None:

@@ -4,7 +4,8 @@
 
 Nothing under book/ changes: executed notebooks, the staged sources and the run report lie in _build/DATASET, the pages in
 _build/html or, for photos, _build/photos/html. Where a notebook fails, its cell and error are shown, the others still run,
-no pages are built, and the exit status is 1.
+no pages are built, and the exit status is 1. The variable TLBOOK_SITE may name the address under which the site will be
+published; pages then carry it for those who share a link.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from importlib import metadata
 from pathlib import Path
 
 import book_notebooks
+import editions
+import finish_pages
 import nbformat
+import page_facts
 import psutil
+import publish_notebooks
 import yaml
 from book_notebooks import ROOT
 from notebook_runs import Run, run_all
@@ -55,6 +60,7 @@ def report_on(runs: list[Run], dataset: str) -> dict:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "gpu": shutil.which("nvidia-smi") is not None and "tensorflow" in versions,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "versions": versions,
         "notebooks": [
@@ -127,6 +133,11 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
         relative = path.relative_to(ROOT)
         if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts) and path.suffix != ".py":
             wanted[relative] = with_one_parameters_cell(executed[path]) if path in executed else path.read_bytes()
+    index = Path("book/index.md")
+    chapters = [wanted[path.relative_to(ROOT)] for path in book_notebooks.chapters() if path in executed]
+    extent = page_facts.extent(report, chapters)
+    wanted[index] = wanted[index].replace(page_facts.EXTENT.encode(), extent.encode())
+    publish_notebooks.complete(wanted, report)
     for relative, content in wanted.items():
         target = folder / relative
         if not target.exists() or target.read_bytes() != content:
@@ -136,8 +147,11 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
         path.unlink()
 
 
-def build(source: Path, work: Path, html: Path) -> None:
-    """Make the pages, warnings as errors, and put them where the reader looks only when all went well."""
+def build(source: Path, work: Path, html: Path, report: dict, site: str = "") -> None:
+    """Make the pages, warnings as errors, and put them where the reader looks only when all went well.
+
+    `site` is the address under which they will be published, where that is known.
+    """
     command = [
         sys.executable,
         "-c",
@@ -157,8 +171,10 @@ def build(source: Path, work: Path, html: Path) -> None:
     fresh = html.with_name(html.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(work / "_build" / "html", fresh)
+    finish_pages.finish(fresh, report, site)
     shutil.rmtree(html, ignore_errors=True)
     fresh.rename(html)
+    editions.link(editions.built())
 
 
 def main() -> None:
@@ -178,7 +194,7 @@ def main() -> None:
         )
     stage({run.source: run.output for run in runs}, report, work / "source")
     html = book_notebooks.html_folder(dataset)
-    build(work / "source", work / "pages", html)
+    build(work / "source", work / "pages", html, report, editions.site(dataset))
     print(f"The book is built. Open {html / 'index.html'}")
 
 

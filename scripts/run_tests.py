@@ -15,7 +15,15 @@ from book_notebooks import ROOT
 
 PARTS = {
     # In the files' order: sorted by their number of tests, the one that runs every chapter twice would begin last, alone.
-    "unit tests": ["-q", "-n", "auto", "--no-loadscope-reorder", "--cov=tlbook", "--cov-report=term", "--cov-fail-under=90"],
+    "unit tests": [
+        "-q",
+        "-n",
+        "auto",
+        "--no-loadscope-reorder",
+        "--cov=tlbook",
+        "--cov-report=term",
+        "--cov-fail-under=90",
+    ],
     "stored outputs": ["-q", "-n", "auto", "--nbval", "book/"],
 }
 

@@ -1,20 +1,24 @@
-"""Write the README's table of results from book/results, and say with --check whether it is up to date.
+"""Write what is repeated elsewhere into the pages that repeat it, and say with --check whether they are up to date.
 
-python scripts/write_readme.py [--check]
+    python scripts/write_readme.py [--check]
+
+The table of results, from book/results, stands in README.md and on the book's front page; the citation, from CITATION.cff, in
+book/citing.md.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import yaml
 from book_notebooks import ROOT
 
 from tlbook import evaluation, results
 
-README = ROOT / "README.md"
 STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
-BEGIN, END = "<!-- results: begin (written by scripts/write_readme.py) -->\n", "<!-- results: end -->\n"
 
 
 def line(name: str, rows: results.Record, n: int) -> str:
@@ -56,14 +60,53 @@ def block() -> str:
     return "\n" + "\n".join(written)
 
 
+def citation() -> str:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    authors = " and ".join(
+        author.get("name") or f"{author['family-names']}, {author['given-names']}" for author in cited["authors"]
+    )
+    title, version, date = cited["title"], cited["version"], str(cited["date-released"])
+    return "\n".join(
+        [
+            "",
+            f"> {authors} ({date[:4]}). *{title}*. Version {version}.",
+            "",
+            "```bibtex",
+            "@software{tlbook,",
+            f"  author  = {{{{{authors}}}}},",
+            f"  title   = {{{title}}},",
+            f"  version = {{{version}}},",
+            f"  date    = {{{date}}},",
+            f"  year    = {{{date[:4]}}}",
+            "}",
+            "```",
+            "",
+        ]
+    )
+
+
+BLOCKS: list[tuple[str, str, Callable[[], str]]] = [
+    ("README.md", "results", block),
+    ("book/index.md", "results", block),
+    ("book/citing.md", "citation", citation),
+]
+
+
+def renewed(path: Path, name: str, content: str) -> str:
+    """The text of a page with the block of that name replaced."""
+    begin, end = f"<!-- {name}: begin (written by scripts/write_readme.py) -->\n", f"<!-- {name}: end -->\n"
+    head, rest = path.read_text(encoding="utf-8").split(begin)
+    _, tail = rest.split(end)
+    return head + begin + content + end + tail
+
+
 def main(check: bool) -> None:
-    text = README.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    fresh = head + BEGIN + block() + END + tail
-    if check and fresh != text:
-        raise SystemExit("README.md does not say what book/results says; run python scripts/write_readme.py")
-    README.write_text(fresh, encoding="utf-8")
+    for page, name, content in BLOCKS:
+        path = ROOT / page
+        fresh = renewed(path, name, content())
+        if check and fresh != path.read_text(encoding="utf-8"):
+            raise SystemExit(f"{page} does not say what its sources say; run python scripts/write_readme.py")
+        path.write_text(fresh, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def test_lock_satisfies_every_range_and_pins_with_hashes():
         assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), block[:80]
         assert "--hash=sha256:" in block, block[:80]
         pins[canonicalize_name(requirement.name)] = str(requirement.specifier)[2:]
-    for name, requirement in declared("assignments", "book", "fast", "test").items():
+    for name, requirement in declared("assignments", "book", "browser", "fast", "test").items():
         assert requirement.specifier.contains(pins[name]), (name, pins[name], str(requirement.specifier))
     assert pins["tensorflow"] == pins["tensorflow-cpu"]
 
@@ -65,9 +65,8 @@ def test_conda_environment_has_the_same_packages_and_ranges():
         conda[name] = requirement.specifier
     assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     conda.pop("pip")
-    assert conda == {
-        name: requirement.specifier for name, requirement in declared("assignments", "book", "fast", "test").items()
-    }
+    extras = ("assignments", "book", "browser", "fast", "test")
+    assert conda == {name: requirement.specifier for name, requirement in declared(*extras).items()}
 
 
 def test_lower_bounds_admit_colab():
@@ -84,7 +83,8 @@ def test_lower_bounds_admit_colab():
 
 def test_package_imports_only_what_it_declares():
     modules = {"sklearn": "scikit-learn", "PIL": "pillow"}
-    optional = {"onnxruntime", "tf2onnx", "IPython", "jax"}  # used where they are installed, and said so
+    # used where they are installed, and said so
+    optional = {"onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "IPython", "jax"}
     allowed = {*declared(), "tlbook", *sys.stdlib_module_names, *optional}
     for path in sorted((ROOT / "tlbook").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -250,6 +250,10 @@ def mini_book(tmp_path, monkeypatch):
 def test_a_book_is_built_from_notebooks_just_run_and_asks_nothing_of_the_network(mini_book, monkeypatch, capsys):
     before = {path: path.read_bytes() for path in (mini_book / "book").rglob("*") if path.is_file()}
     monkeypatch.setattr(sys, "argv", ["run_book.py", "--dataset", "photos"])
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for name, value in {"REPOSITORY": "some-body/fork", "SHA": commit, "REF_TYPE": "tag", "REF_NAME": "v9"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
     run_book.main()
     html = mini_book / "_build" / "photos" / "html"
     assert capsys.readouterr().out.strip().endswith(f"Open {html / 'index.html'}")
@@ -279,13 +283,30 @@ def test_a_book_is_built_from_notebooks_just_run_and_asks_nothing_of_the_network
         ), path
     assert "mathjax/tex-chtml.js" in page
 
+    # The buttons lead to what the fork publishes under this tag, and the download is a notebook that can install itself.
+    opened = "some-body/fork/blob/notebooks-v9/photos/book/feature-extraction.ipynb"
+    links = set(re.findall(r'href="(https://[^"]+)"', unescape(page)))
+    assert {
+        f"https://colab.research.google.com/github/{opened}",
+        f"https://kaggle.com/kernels/welcome?src=https://github.com/{opened}",
+        "https://mybinder.org/v2/gh/some-body/fork/notebooks-v9?urlpath=lab/tree/photos/book/feature-extraction.ipynb",
+        "https://github.com/some-body/fork",
+    } <= links
+    assert 'href="../_sources/book/feature-extraction.ipynb"' in page
+    download = nbformat.read(html / "_sources" / "book" / "feature-extraction.ipynb", as_version=4)
+    assert f"git+https://github.com/some-body/fork@{commit}" in download.cells[1].source
+    assert download.metadata.kernelspec.name == "python3"
+    assert "COLAB_RELEASE_TAG" not in words  # on the page itself there is nothing to run
+    glossary = (html / "book" / "glossary.html").read_text(encoding="utf-8")
+    assert "colab" not in glossary.lower()
+
     report = json.loads((mini_book / "_build" / "photos" / "run-report.json").read_text())
     assert report["edition"] == "photos"
     assert report["versions"]["keras"]
     (row,) = report["notebooks"]
     assert row["seconds"] > 0
     assert row["peak_gb"] > 0
-    assert row["code_cells"] == 24
+    assert row["code_cells"] == 25
     assert "How this copy was made" in (html / "book" / "run-report.html").read_text(encoding="utf-8")
 
 
@@ -299,7 +320,7 @@ def test_a_link_that_leads_nowhere_fails_the_build_and_leaves_the_old_pages(mini
     work = book_notebooks.work_folder("sketches")
     run_book.stage({path: path}, run_book.report_on([], "sketches"), work / "source")
     with pytest.raises(SystemExit, match="could not be built"):
-        run_book.build(work / "source", work / "pages", html)
+        run_book.build(work / "source", work / "pages", html, run_book.report_on([], "sketches"))
     said = capsys.readouterr().err
     assert "no such term" in said
     assert "no-such-page" in said
@@ -348,8 +369,15 @@ def test_citation_and_package_agree_on_the_version():
     assert citation["version"] == package
 
 
-def test_readme_says_what_the_records_say():
-    assert write_readme.block() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_pages_that_repeat_records_and_citation_say_what_those_say():
+    for page, name, content in write_readme.BLOCKS:
+        assert content() in (ROOT / page).read_text(encoding="utf-8"), (page, name)
+
+
+def test_what_changed_tells_of_this_version():
+    version = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"]
+    headings = re.findall(r"^## (.*)$", (ROOT / "book" / "changes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings[0].split(",")[0] == version
 
 
 def test_result_scripts_are_chosen_by_data_set_and_name():

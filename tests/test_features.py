@@ -487,6 +487,7 @@ def test_which_engine_is_taken(monkeypatch):
     monkeypatch.setattr(engines, "missing_packages", list)
     assert engines.choose("auto", engines.FEW) == "onnxruntime"
     assert engines.choose("auto", engines.FEW - 1) == "keras"
+    assert engines.choose("auto", 1, ready=True) == "onnxruntime"
     assert engines.choose("onnxruntime", 1) == "onnxruntime"
     assert engines.choose("keras", 10**6) == "keras"
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
@@ -509,3 +510,11 @@ def test_the_wish_for_threads_is_kept(monkeypatch):
     assert engines.threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert 1 <= engines.threads() <= (os.cpu_count() or 1)
+
+
+def test_many_models_get_no_note_on_tracing(images, caplog):
+    for _ in range(9):
+        inputs = keras.Input((SIZE, SIZE, 3))
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+        extract(Backbone("mean", model, ()), images, engine="keras", progress=False)
+    assert "retracing" not in caplog.text

@@ -27,6 +27,14 @@ def test_importing_and_using_keras_writes_nothing_to_stderr():
     assert done.stderr == ""
 
 
+def test_a_later_import_by_somebody_else_is_quiet_too():
+    done = python(
+        "import tlbook._quiet, sys\nprint('keras' in sys.modules)\nimport tensorflow\nprint(tensorflow.__name__)"
+    )
+    assert done.stdout == "False\ntensorflow\n"
+    assert done.stderr == ""
+
+
 def test_nothing_is_imported_where_another_backend_was_chosen():
     done = python(
         "import sys, tlbook._quiet; print('tensorflow' in sys.modules, 'keras' in sys.modules)", KERAS_BACKEND="jax"
@@ -35,7 +43,10 @@ def test_nothing_is_imported_where_another_backend_was_chosen():
 
 
 def test_package_and_its_data_modules_do_not_import_keras():
-    modules = "tlbook, tlbook.sketches, tlbook.datasets, tlbook.evaluation, tlbook.results, tlbook.checks"
+    modules = (
+        "tlbook, tlbook.sketches, tlbook.datasets, tlbook.backbones, tlbook.features, tlbook.transfer, tlbook.evaluation, "
+        "tlbook.results, tlbook.checks"
+    )
     done = python(f"import {modules}\nimport sys; print('tensorflow' in sys.modules, 'keras' in sys.modules)")
     assert done.stdout == "False False\n", done.stderr
 

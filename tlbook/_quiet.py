@@ -1,15 +1,17 @@
 """Import Keras without TensorFlow's start-up messages.
 
-``import tlbook._quiet`` before ``import keras``, in every module of this package that imports Keras at its top. TensorFlow's
-C++ code writes lines about oneDNN, instruction sets and missing GPUs straight to file descriptor 2 while it is imported.
+``import tlbook._quiet`` before ``import keras``, in every module of this package that uses Keras. TensorFlow's C++ code writes
+lines about oneDNN, instruction sets and missing GPUs straight to file descriptor 2 while it is imported.
 ``TF_CPP_MIN_LOG_LEVEL`` does not hold all of them back, and turning oneDNN off to be rid of its line would cost speed. So
-descriptor 2 leads into a temporary file during that one import; where the import raises, the file is shown after all. Later
-messages of TensorFlow's own logger below the level of errors are held back by ``TF_CPP_MIN_LOG_LEVEL``, unless the reader
-has set it.
+descriptor 2 leads into a temporary file during that one import, whenever and by whomever it is made; where the import raises,
+the file is shown after all. Later messages of TensorFlow's own logger below the level of errors are held back by
+``TF_CPP_MIN_LOG_LEVEL``, unless the reader has set it.
 
-Nothing is done where TensorFlow has already been imported, or where another backend was chosen.
+Nothing is imported here: Keras and TensorFlow take seconds, and a run that finds all it needs on disk does without them. Nothing
+is held back where TensorFlow has already been imported, or where another backend was chosen.
 """
 
+import importlib.machinery
 import os
 import sys
 import tempfile
@@ -17,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["stderr_held"]
+
+_NOISY = ("keras", "tensorflow")
 
 
 @contextmanager
@@ -42,7 +46,25 @@ def stderr_held() -> Iterator[None]:
                 os.write(2, held.read())
 
 
+class _QuietImports:
+    """A finder that finds Keras and TensorFlow where they are, and holds back what they write while they are executed."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in _NOISY:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            execute = spec.loader.exec_module
+
+            def quietly(module) -> None:
+                with stderr_held():
+                    execute(module)
+
+            spec.loader.exec_module = quietly  # of this loader alone: each spec has its own
+        return spec
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "tensorflow" not in sys.modules and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
-    with stderr_held():
-        import keras  # noqa: F401
+    sys.meta_path.insert(0, _QuietImports)

@@ -51,6 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL")
     evaluate.add_argument("folder", metavar="FOLDER")
     evaluate.add_argument("--json", metavar="FILE", help="write the numbers to a file too")
+
+    export = commands.add_parser("export", help="write a model as ONNX or LiteRT, and check that its answers stay")
+    export.add_argument("model", metavar="MODEL")
+    export.add_argument("path", metavar="FILE", help="ends in .onnx or .tflite")
+    export.add_argument("--images", metavar="FOLDER", help="photos of the same classes, to compare on (default: noise)")
+
+    serve = commands.add_parser("serve", help="a page on this machine that classifies the photo dropped on it")
+    serve.add_argument("model", metavar="MODEL")
+    serve.add_argument("--port", type=int, default=8765, metavar="N", help="0 takes any that is free (default: 8765)")
     return parser
 
 
@@ -72,6 +81,10 @@ def _run(arguments: dict) -> None:
         if found.left_out:
             _note(str(found.left_out))
         print(found.csv(), end="")
+    elif command == "export":
+        print(classifier.export(**arguments))
+    elif command == "serve":
+        classifier.serve(**arguments, say=_note)
     else:
         measured = classifier.evaluate(**arguments, progress=progress)
         if measured.left_out:
@@ -80,7 +93,15 @@ def _run(arguments: dict) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status."""
+    """Run one command and return the exit status.
+
+    Examples
+    --------
+    What cannot be used gives the status 2, and a sentence on standard error:
+
+    >>> main(["predict", "no-such-model.keras", "cat.jpg"])
+    2
+    """
     given = vars(_parser().parse_args(arguments))
     warnings.showwarning = lambda message, *_: _note(f"note: {message}")
     from tlbook.classifier.unusable import Unusable

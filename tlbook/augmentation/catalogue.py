@@ -160,6 +160,17 @@ def make(
     ------
     ValueError
         An unknown name; a strength that is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.zeros((2, 96, 96, 3), "float32")
+    >>> images[:, :48] = 200.0
+    >>> darker = make("brightness", 0.1, size=96, seed=0)(images, training=True)
+    >>> tuple(darker.shape)
+    (2, 96, 96, 3)
+    >>> np.array_equal(make("flip", size=96, seed=0)(images, training=True), images)  # both halves are symmetric
+    True
     """
     if name not in CATALOGUE:
         raise ValueError(f"no augmentation is called {name!r}; there are {', '.join(CATALOGUE)}")

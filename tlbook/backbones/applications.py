@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tlbook._quiet  # noqa: F401
 
-import keras  # isort: skip
+if TYPE_CHECKING:
+    import keras
 
 _IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 # Of values from 0 to 1, R, G, B; in Keras's EfficientNetV2 as means and variances.
@@ -30,11 +31,15 @@ class WeightsUnavailable(OSError):
 
 def _to_unit_range(x):
     """Map 0..255 to -1..1: Keras's preprocessing mode "tf"."""
+    import keras
+
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(x)
 
 
 def _to_centred_bgr(x):
     """Turn RGB to BGR and subtract ImageNet's mean: Keras's mode "caffe"."""
+    import keras
+
     x = keras.ops.flip(x, axis=-1)
     return keras.layers.Rescaling(1.0, offset=[-mean for mean in _IMAGENET_BGR_MEAN], name="preprocess")(x)
 
@@ -44,6 +49,8 @@ def _to_standardised(x):
 
     EfficientNetV2's own preprocessing layers do the same, but Keras cannot export them to ONNX (their constants become inputs).
     """
+    import keras
+
     scale = [1 / (255 * deviation) for deviation in _IMAGENET_DEVIATION]
     offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_DEVIATION, strict=True)]
     return keras.layers.Rescaling(scale, offset=offset, name="preprocess")(x)
@@ -84,6 +91,8 @@ class Application:
 
     def graph(self, name: str, input_size: int, weights: str | None) -> keras.Model:
         """The flat model; ``weights`` as Keras names them."""
+        import keras
+
         inputs = keras.Input((input_size, input_size, 3), name="image")
         base = getattr(keras.applications, self.function)(
             include_top=False,

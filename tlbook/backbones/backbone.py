@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tlbook._quiet  # noqa: F401
 
-import keras  # isort: skip
+if TYPE_CHECKING:
+    import keras
 
 
 def _canonical(value: Any, places: dict[str, int]) -> Any:

@@ -8,14 +8,17 @@ import random
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tlbook.backbones import deferred
 from tlbook.backbones.applications import APPLICATIONS, WeightsUnavailable, weights_folder
-from tlbook.backbones.architectures import SKETCHNET_STAGES, sketchnet
 from tlbook.backbones.backbone import Backbone, reinitialise
 
-import keras  # isort: skip
+if TYPE_CHECKING:
+    import keras
 
 OWN = "sketchnet"
+OWN_STAGES = ("stage1", "stage2", "stage3", "stage4")  # SKETCHNET_STAGES of a module that imports Keras
 DATA = Path(str(resources.files("tlbook"))) / "data"
 MIN_INPUT_SIZE = 32
 
@@ -82,6 +85,8 @@ def _check_name(name: str) -> str:
 
 
 def _own_model(input_size: int | None) -> keras.Model:
+    from tlbook.backbones.architectures import sketchnet
+
     return sketchnet() if input_size is None else sketchnet(input_size=int(input_size))
 
 
@@ -102,7 +107,7 @@ def info(name: str) -> Info:
     Info
     """
     if _check_name(name) == OWN:
-        built = Backbone(OWN, model := _own_model(None), SKETCHNET_STAGES)
+        built = Backbone(OWN, model := _own_model(None), OWN_STAGES)
         return Info(
             name=OWN,
             input_size=built.input_size,
@@ -124,7 +129,7 @@ def info(name: str) -> Info:
     )
 
 
-def _load_own(input_size: int | None) -> keras.Model:
+def _checked_own_weights() -> Path:
     path = _own_weights()
     expected = card()["sha256"]
     try:
@@ -136,8 +141,12 @@ def _load_own(input_size: int | None) -> keras.Model:
             f"{path} is not the file of its model card (SHA-256 {found[:12]}…, card {expected[:12]}…); "
             "install tlbook again, or run the pretraining script, which writes both"
         )
+    return path
+
+
+def _load_own(input_size: int | None) -> keras.Model:
     model = _own_model(input_size)
-    model.load_weights(path)
+    model.load_weights(_checked_own_weights())
     return model
 
 
@@ -160,6 +169,9 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     Returns
     -------
     Backbone
+        In a process that has not imported Keras yet, of a backbone that was
+        loaded before, ``model`` is built when it is first asked for: where
+        features or the graph that computes them are on disk, nothing needs it.
 
     Raises
     ------
@@ -176,20 +188,37 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
         isinstance(input_size, bool) or int(input_size) != input_size or input_size < MIN_INPUT_SIZE
     ):
         raise ValueError(f"input_size is a whole number of pixels, at least {MIN_INPUT_SIZE}; got {input_size!r}")
+    if weights is None:
+        return _built(name, input_size, seed)
+    file = _checked_own_weights() if name == OWN else weights_folder() / APPLICATIONS[name].weights_file
+    path = deferred.note_path(name, file, None if input_size is None else int(input_size))
+    if not deferred.keras_imported() and (note := deferred.read_note(path)) is not None:
+        return deferred.Deferred(name, _stages(name), note, lambda: _built(name, input_size).model)
+    backbone = _built(name, input_size)
+    # Weights that were downloaded only now have no key yet; the next process finds their file and writes the note.
+    deferred.write_note(path, backbone)
+    return backbone
+
+
+def _stages(name: str) -> tuple[str, ...]:
+    return OWN_STAGES if name == OWN else APPLICATIONS[name].stages
+
+
+def _built(name: str, input_size: int | None, random_seed: int | None = None) -> Backbone:
+    """The backbone with its model; pretrained, or with random weights where a seed is given."""
     # Keras draws a seed from Python's generator for each initialiser it builds;
     # loading a backbone must not change what a reader's seed gives afterwards.
     state = random.getstate()
+    pretrained = random_seed is None
     try:
         if name == OWN:
-            model = _load_own(input_size) if weights else _own_model(input_size)
-            stages = SKETCHNET_STAGES
+            model = _load_own(input_size) if pretrained else _own_model(input_size)
         else:
             application = APPLICATIONS[name]
             size = int(input_size or application.input_size)
-            model = application.pretrained(name, size) if weights else application.graph(name, size, None)
-            stages = application.stages
-        if weights is None:
-            reinitialise(model, seed)
+            model = application.pretrained(name, size) if pretrained else application.graph(name, size, None)
+        if not pretrained:
+            reinitialise(model, random_seed)
     finally:
         random.setstate(state)
-    return Backbone(name, model, stages)
+    return Backbone(name, model, _stages(name))

@@ -5,14 +5,15 @@
 >>> classifier.predict(result.model, ["holiday.jpg"]).labels  # doctest: +SKIP
 ('cat',)
 
-The commands ``tlbook train``, ``tlbook predict`` and ``tlbook evaluate`` call :func:`train`, :func:`predict` and
-:func:`evaluate`.
+The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve`` call the functions of these names.
 """
 
 import tlbook._quiet  # noqa: F401  (before Keras)
 from tlbook.classifier.choice import Choice, choose
+from tlbook.classifier.exporting import Exported, export, exported_names, run_exported
 from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
 from tlbook.classifier.saved import Classifier, load, save
+from tlbook.classifier.serving import PhotoServer, serve
 from tlbook.classifier.training import Result, train
 from tlbook.classifier.unusable import Unusable
 
@@ -20,13 +21,19 @@ __all__ = [
     "Choice",
     "Classifier",
     "Evaluation",
+    "Exported",
+    "PhotoServer",
     "Predictions",
     "Result",
     "Unusable",
     "choose",
     "evaluate",
+    "export",
+    "exported_names",
     "load",
     "predict",
+    "run_exported",
     "save",
+    "serve",
     "train",
 ]

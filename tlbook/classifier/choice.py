@@ -106,6 +106,11 @@ def choose(asked: str = "auto") -> Choice:
     ------
     Unusable
         No backbone of that name.
+
+    Examples
+    --------
+    >>> choose("mobilenet_075").name
+    'mobilenet_075'
     """
     if asked != "auto":
         if asked not in backbones.names():

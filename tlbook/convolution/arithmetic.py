@@ -51,6 +51,11 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: Padding = "val
     ------
     ValueError
         If a number is not a positive whole number, or the window does not fit.
+
+    Examples
+    --------
+    >>> output_size(96, 3), output_size(96, 3, padding="same"), output_size(96, 3, stride=2, padding="same")
+    (94, 96, 48)
     """
     size, kernel, stride = _whole("size", size), _whole("kernel", kernel), _whole("stride", stride)
     before, after = zeros_around(size, kernel, stride, padding)
@@ -99,6 +104,16 @@ def convolve(
     Notes
     -----
     Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 9.1, eq. 9.6.
+
+    Examples
+    --------
+    An edge, found by the difference of neighbours:
+
+    >>> import numpy as np
+    >>> image = np.array([[0, 0, 9, 9], [0, 0, 9, 9]])
+    >>> convolve(image, np.array([[-1, 1]]))
+    array([[0., 9., 0.],
+           [0., 9., 0.]])
     """
     image, kernel = np.asarray(image, dtype=float), np.asarray(kernel, dtype=float)
     if image.ndim not in (2, 3):

@@ -271,13 +271,14 @@ def decode(path: str | os.PathLike, size: int) -> np.ndarray:
         raise BadImage(f"{os.fspath(path)}: {error}") from None
 
 
-def in_order(function: Callable, items: Iterable, ahead: int | None = None) -> Iterator:
+def in_order(function: Callable, items: Iterable, ahead: int | None = None, threads: int | None = None) -> Iterator:
     """Yield ``function(item)`` in order, computed by threads a bounded way ahead.
 
     At most ``ahead`` results exist that were not yet taken, so memory does not
     grow with the number of items (``ThreadPoolExecutor.map`` starts them all).
+    ``threads`` is :func:`workers` unless given.
     """
-    count = workers()
+    count = threads or workers()
     ahead = max(count, ahead if ahead is not None else 4 * count)
     pool = ThreadPoolExecutor(count, thread_name_prefix="tlbook-decode")
     pending: deque = deque()

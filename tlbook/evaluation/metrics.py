@@ -50,6 +50,12 @@ def probabilities(logits: Any) -> np.ndarray:
     ------
     ValueError
         For another shape, no rows, NaN or infinite logits.
+
+    Examples
+    --------
+    >>> probabilities([[0.0, 0.0], [2.0, 0.0]]).round(3)
+    array([[0.5  , 0.5  ],
+           [0.881, 0.119]])
     """
     z = logit_matrix(logits)
     with np.errstate(over="ignore"):  # a gap too large for a float is −inf, and its exponential 0

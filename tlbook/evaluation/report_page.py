@@ -32,8 +32,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 .wide { overflow-x: auto }
-table { border-collapse: collapse; margin: .5rem 0 }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #8886; text-align: right; white-space: nowrap }
+table { border-collapse: collapse; margin: .5rem 0; font-size: .9375rem }
+th, td { padding: .25rem .45rem; border-bottom: 1px solid #8886; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 td.on { outline: 2px solid #0072B2; outline-offset: -2px }
 .figures, .mistakes { display: flex; flex-wrap: wrap; gap: 1rem }

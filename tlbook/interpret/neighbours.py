@@ -49,6 +49,12 @@ def nearest_neighbours(
     ------
     ValueError
         Shapes that do not match; k out of range; another metric.
+
+    Examples
+    --------
+    >>> indices, distances = nearest_neighbours([[1, 0], [0, 1], [1, 1]], [[2, 0.1]], k=2)
+    >>> indices
+    array([[0, 2]])
     """
     rows, wanted = _rows(features, "features"), _rows(query, "query")
     if rows.shape[1] != wanted.shape[1]:

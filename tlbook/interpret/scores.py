@@ -155,6 +155,18 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
     ------
     ValueError
         Shapes or types that do not fit; a negative tolerance.
+
+    Examples
+    --------
+    Two heat maps, the first hottest inside the mask and the second outside:
+
+    >>> import numpy as np
+    >>> masks = np.zeros((2, 8, 8), bool)
+    >>> masks[:, 2:5, 2:5] = True
+    >>> heat = np.zeros((2, 8, 8))
+    >>> heat[0, 3, 3] = heat[1, 7, 7] = 1.0
+    >>> pointing_game(heat, masks).values
+    array([1., 0.])
     """
     heat, inside = _checked(heatmaps, masks)
     if isinstance(tolerance, bool) or int(tolerance) != tolerance or tolerance < 0:

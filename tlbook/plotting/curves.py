@@ -119,6 +119,13 @@ def confusion(matrix: Any, class_names: Sequence[str], *, width: float | None = 
     -------
     matplotlib.figure.Figure
         Colour goes by the percentage; a true class without images is left white.
+
+    Examples
+    --------
+    >>> figure = confusion([[480, 20], [35, 465]], ["cat", "dog"])
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['cat', 'dog']
+    >>> figure.savefig("confusion.png")  # doctest: +SKIP
     """
     counts = np.asarray(matrix)
     size = len(class_names)

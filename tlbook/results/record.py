@@ -209,6 +209,15 @@ def load(name: str, folder: str | Path | None = None) -> Record:
         If there is no such result; the message lists those that exist.
     ValueError
         If the file is not a result file.
+
+    Examples
+    --------
+    >>> record = load("calibration")
+    >>> record.options("stage")
+    ['fine-tuning', 'linear probe', 'scratch', 'scratch + augmentation']
+    >>> probe = record.select(stage="linear probe")
+    >>> bool(0.9 < probe.column("test_accuracy").mean() < 1)
+    True
     """
     check_name(name)
     for place in folders() if folder is None else (Path(folder),):

@@ -94,6 +94,17 @@ def unfreeze(
     ValueError
         Nothing would become trainable; more than one argument; an unknown
         layer; ``last`` out of range. The model is then as it was.
+
+    Examples
+    --------
+    >>> from tlbook import backbones, transfer
+    >>> backbone = backbones.load("sketchnet")
+    >>> model = transfer.attach_head(backbone, 2)
+    >>> gained = unfreeze(model, after_layer=backbone.stages[-2])  # the last stage
+    >>> gained > 0
+    True
+    >>> any(layer.trainable for layer in model.layers if "BatchNormalization" in type(layer).__name__)
+    False
     """
     model = as_model(model)
     wanted = _to_unfreeze(model, last, from_layer, after_layer)

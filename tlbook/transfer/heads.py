@@ -56,6 +56,15 @@ def attach_head(
     ValueError
         A head that does not fit the features; fewer than two classes; a model
         that has a head already, or is neither functional nor Sequential.
+
+    Examples
+    --------
+    >>> from tlbook import backbones
+    >>> model = attach_head(backbones.load("sketchnet"), 2)
+    >>> model.output_shape
+    (None, 2)
+    >>> sum(layer.trainable for layer in model.layers if layer.weights)  # the head alone
+    1
     """
     model = as_model(backbone)
     if not getattr(model, "outputs", None):

@@ -129,6 +129,20 @@ def linear_probe(
     Where d > n the penalised solution lies in the span of the training rows.
     The fit is then done in an orthonormal basis of that span, which gives the
     same solution in less time.
+
+    Examples
+    --------
+    Two clouds of points in place of features:
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.repeat([0, 1], 50)
+    >>> features = rng.normal(size=(100, 8)) + 3 * labels[:, None]
+    >>> probe = linear_probe(features[::2], labels[::2], features[1::2], labels[1::2])
+    >>> probe.logits(features).shape
+    (100, 2)
+    >>> float((probe.predict(features[1::2]) == labels[1::2]).mean())
+    1.0
     """
     x = _features(train_features, "train_features")
     y = _labels(train_labels, "train_labels", len(x))

@@ -1,0 +1,116 @@
+"""The local page in a browser: a photo is dropped on it, chosen, and refused."""
+
+import base64
+import threading
+
+import pytest
+from classifier_browser import CHROMIUM, DRIVER, Browser
+from classifier_folders import OPTIONS, class_folders, data, picture
+
+from tlbook import classifier
+from tlbook.classifier import PhotoServer
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
+
+DROP = """
+const bytes = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0));
+const given = new DataTransfer();
+given.items.add(new File([bytes], arguments[1], {type: "image/jpeg"}));
+for (const kind of ["dragenter", "dragover", "drop"]) {
+  document.getElementById("drop").dispatchEvent(
+    new DragEvent(kind, {dataTransfer: given, bubbles: true, cancelable: true}));
+}
+"""
+ANSWERED = "return document.querySelector('#answer strong, #answer .error')?.textContent"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    root = tmp_path_factory.mktemp("page")
+    folder = class_folders(root / "photos", "cat", "<b>dog", n=14)
+    result = classifier.train(folder, root / "out", strategy="probe", **OPTIONS)
+    with PhotoServer(result.model, port=0) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser, server):
+    browser.open(server.url)
+    browser.wait("return document.getElementById('about').textContent.includes('knows')")
+    browser.complaints()
+    return browser
+
+
+def drop(page, body, name="photo.jpg"):
+    page.run(DROP, base64.b64encode(body).decode(), name)
+    return page.wait(ANSWERED)
+
+
+def test_the_page_says_what_the_model_knows(page):
+    assert "The model knows <b>dog, cat, and nothing else" in page.text()
+    assert page.run("return document.querySelectorAll('#about b').length") == 0
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_dropped_photo_is_shown_and_classified(page, server, kind):
+    body = data(picture(70, kind, 120), "JPEG")
+    expected = server.answer(body)
+    said = drop(page, body)
+    name, p = expected["probabilities"][0]
+    assert said.startswith(f"{name}, ") and said.endswith(" %")
+    assert float(said.split()[-2]) == pytest.approx(100 * p, abs=0.11)
+    rows = page.run("return [...document.querySelectorAll('#answer tr')].map(r => r.innerText.trim())")
+    assert [row.split("\t")[0].strip() for row in rows] == [name for name, _ in expected["probabilities"]]
+    width = page.wait("return document.querySelector('#drop img')?.naturalWidth")
+    assert width == 120
+    assert page.complaints() == []
+
+
+def test_a_chosen_photo_is_classified_and_so_is_the_next(page, server, tmp_path):
+    for kind in (0, 1):
+        path = tmp_path / f"{kind}.jpg"
+        path.write_bytes(data(picture(71, kind, 100), "JPEG"))
+        page.run("document.getElementById('answer').replaceChildren()")
+        page.choose_file("#file", path)
+        assert page.wait(ANSWERED).startswith(server.answer(path.read_bytes())["label"] + ", ")
+    assert page.complaints() == []
+
+
+def test_a_file_that_is_no_photo_gets_a_sentence(page):
+    assert drop(page, b"only words\n" * 50, "<i>words.jpg") == (
+        "No answer for <i>words.jpg: not an image in a format that is read here"
+    )
+    assert page.run("return document.querySelectorAll('#answer i, #drop i').length") == 0
+
+
+def test_the_keyboard_reaches_the_choice(page):
+    assert page.run("document.getElementById('file').focus(); return document.activeElement.id") == "file"
+    assert page.run("return document.querySelector('label[for=file]').textContent").startswith("Drop a photo")
+    assert page.run("return document.getElementById('answer').getAttribute('aria-live')") == "polite"
+
+
+def test_nothing_was_asked_of_another_machine(page, server):
+    drop(page, data(picture(72), "JPEG"))
+    asked = page.run("return performance.getEntriesByType('resource').map(one => one.name)")
+    assert asked and all(one.startswith((server.url, "blob:", "data:")) for one in asked)
+
+
+def test_a_server_that_is_gone_is_said(browser, server):
+    with PhotoServer(server.classifier, port=0) as other:
+        thread = threading.Thread(target=other.serve_forever, daemon=True)
+        thread.start()
+        browser.open(other.url)
+        browser.wait("return document.getElementById('about').textContent.includes('knows')")
+        other.shutdown()
+        thread.join(10)
+    assert "is it still running?" in drop(browser, data(picture(73), "JPEG"))

@@ -1,0 +1,308 @@
+"""A trained classifier as a file for other programs, ONNX or LiteRT, written only if its answers stay the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlbook._quiet import stderr_held
+from tlbook.classifier.photos import labelled
+from tlbook.classifier.saved import Classifier, load
+from tlbook.classifier.unusable import Unusable, sentence, writing
+from tlbook.datasets import Split
+from tlbook.features import engines
+
+import keras  # isort: skip
+
+__all__ = ["FORMATS", "Exported", "export", "exported_names", "run_exported"]
+
+FORMATS = {".onnx": "ONNX", ".tflite": "LiteRT"}
+"""The ending of the file decides."""
+
+TOLERANCE = 1e-3
+"""Logits may differ by so much, times 1 + the largest of them. Rounding alone stays a hundred times below."""
+
+_NAMES = "class_names"  # in the metadata of an ONNX file
+_LABELS = "labels.txt"  # in the archive at the end of a LiteRT file, where its readers look for class names
+_BATCH = 8
+_NOISE = 16  # images
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that :func:`export` wrote.
+
+    Attributes
+    ----------
+    path : Path
+    format : str
+        "ONNX" or "LiteRT".
+    n : int
+        Images on which it was compared with the Keras model.
+    difference : float
+        Largest difference of a logit on them.
+    same : int
+        Images of those that get the same class.
+    """
+
+    path: Path
+    format: str
+    n: int
+    difference: float
+    same: int
+
+    def __str__(self) -> str:
+        size = self.path.stat().st_size / 1e6
+        return (
+            f"{self.path.name}: {self.format}, {size:.1f} MB; on {self.n:,} images logits differ by at most "
+            f"{self.difference:.0e}, {self.same:,} of {self.n:,} labels are the same"
+        )
+
+
+def export(
+    model: Classifier | str | os.PathLike,
+    path: str | os.PathLike,
+    *,
+    images: Split | np.ndarray | str | os.PathLike | None = None,
+) -> Exported:
+    """Write a classifier as ONNX or LiteRT, and compare its answers with Keras's.
+
+    The file takes images as float32 (n, size, size, 3) with values from 0 to
+    255 and gives logits (n, N); preprocessing and calibration are inside, and
+    so are the class names (:func:`exported_names`). What it cannot hold is the
+    decoding: crop and resize as :func:`tlbook.datasets.decode` does.
+
+    Parameters
+    ----------
+    model : Classifier or path-like
+        A ``model.keras`` that :func:`tlbook.classifier.train` wrote.
+    path : path-like
+        Ends in ``.onnx`` or ``.tflite``. The file appears when it has passed.
+    images : Split, ndarray of shape (n, size, size, 3), or path-like, optional
+        To compare on: a split, an array with values from 0 to 255, or a folder as
+        :func:`tlbook.classifier.evaluate` takes it. Without them images of noise,
+        which show a wrong graph as well as others do but say nothing about labels
+        that are a close call.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    Unusable
+        Another ending, packages that are not installed, images, a model or a place
+        that cannot be used; or the file would answer differently. Nothing is
+        written then, and what was there before stays.
+    """
+    classifier = model if isinstance(model, Classifier) else load(model)
+    target = Path(path).expanduser()
+    write, _ = _handlers(target)
+    if target.is_dir() or not target.parent.is_dir():
+        raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
+    if isinstance(images, str | os.PathLike):
+        images, _ = labelled(images, classifier.class_names, progress=False)
+    given = _noise(classifier.input_size) if images is None else images
+    expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
+    with writing(target.parent), tempfile.TemporaryDirectory(prefix=target.name + ".", dir=target.parent) as folder:
+        passing = Path(folder) / target.name
+        write(classifier, passing)
+        found = run_exported(passing, given)
+        difference = float(np.abs(found - expected).max())
+        if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
+            raise Unusable(
+                f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
+                "was not written"
+            )
+        os.replace(passing, target)
+    same = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
+    return Exported(target, FORMATS[target.suffix.lower()], len(given), difference, same)
+
+
+def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndarray:
+    """Logits of an exported file, by the program that it is meant for: ONNX Runtime or the LiteRT interpreter.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that :func:`export` wrote.
+    images : Split, or ndarray of shape (n, size, size, 3)
+        Values from 0 to 255.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, N)
+
+    Raises
+    ------
+    Unusable
+        Another ending, packages that are not installed, no such file, or images of
+        another shape.
+    """
+    path = _existing(path)
+    _, opened = _handlers(path)
+    try:
+        size, run = opened(path)
+    except Unusable:
+        raise
+    except Exception as error:  # each runtime raises kinds of its own
+        raise Unusable(f"{path} cannot be read as {FORMATS[path.suffix.lower()]} ({sentence(error)})") from error
+    return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
+
+
+def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
+    """Class names inside an exported file, in the order of the logits.
+
+    Raises
+    ------
+    Unusable
+        There are none in it, or the packages to read it are not installed.
+    """
+    path = _existing(path)
+    _handlers(path)
+    try:
+        if path.suffix.lower() == ".tflite":
+            with zipfile.ZipFile(path) as archive:
+                return tuple(json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().split("\n")[:-1])
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return tuple(json.loads(session.get_modelmeta().custom_metadata_map[_NAMES]))
+    except Exception as error:
+        raise Unusable(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
+
+
+def _existing(path: str | os.PathLike) -> Path:
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise Unusable(f"there is no file {path}")
+    return path
+
+
+def _handlers(path: Path) -> tuple[Callable, Callable]:
+    """What writes and what opens a file with this ending; refuses what cannot be had here."""
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise Unusable(f"{path.name} must end in .onnx (ONNX) or .tflite (LiteRT), which decides the format")
+    if ending == ".onnx":
+        if missing := engines.missing_packages():
+            raise Unusable(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
+        return _write_onnx, _open_onnx
+    if keras.backend.backend() != "tensorflow":
+        raise Unusable(
+            f"LiteRT files are written by TensorFlow, but Keras runs on {keras.backend.backend()} here: set "
+            "KERAS_BACKEND=tensorflow, or export to ONNX"
+        )
+    return _write_litert, _open_litert
+
+
+def _by_keras(classifier: Classifier, batch: np.ndarray) -> np.ndarray:
+    """Logits by Keras, whatever engine is faster; called, not compiled, for a few batches, of which the last is shorter."""
+    return keras.ops.convert_to_numpy(classifier.model(batch.astype(np.float32), training=False))
+
+
+def _noise(size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (_NOISE, size, size, 3), np.uint8)
+
+
+def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """A few images at a time, so that the memory does not grow with the split."""
+    if isinstance(images, Split):
+        if not len(images):
+            raise Unusable(f"the split {images.name} holds no image")
+        return (batch for batch, _ in images.batches(size, _BATCH))
+    given = np.asarray(images)
+    if given.ndim != 4 or given.shape[1:] != (size, size, 3) or not len(given):
+        raise Unusable(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
+    return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
+
+
+# ---- ONNX ----
+
+
+def _write_onnx(classifier: Classifier, path: Path) -> None:
+    import onnx
+
+    engines.write_graph(classifier.model, path)
+    graph = onnx.load(path)
+    onnx.helper.set_model_props(graph, {_NAMES: json.dumps(list(classifier.class_names))})
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)
+
+
+def _open_onnx(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = engines.threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    return int(given.shape[1]), lambda batch: session.run(None, {given.name: batch})[0]
+
+
+# ---- LiteRT ----
+
+
+def _write_litert(classifier: Classifier, path: Path) -> None:
+    import tensorflow as tf
+
+    size = classifier.input_size
+    with stderr_held(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # not model.export(format="litert"), which older Keras cannot do with TensorFlow 2.20 on Python 3.13 (keras#22816)
+        function = tf.function(lambda images: classifier.model(images, training=False))
+        traced = function.get_concrete_function(tf.TensorSpec((None, size, size, 3), tf.float32, name="images"))
+        # with the function in place of the model as the object that is followed, its weights become constants of the graph
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], traced)
+        # no "select" operations: they would need a part of TensorFlow beside the interpreter
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        path.write_bytes(converter.convert())
+    with zipfile.ZipFile(path, "a") as archive:
+        # a line each; a line break inside a name is escaped
+        lines = [json.dumps(name, ensure_ascii=False)[1:-1] for name in classifier.class_names]
+        archive.writestr(_LABELS, "\n".join(lines) + "\n")
+
+
+def _interpreter() -> Any:
+    """The interpreter's own package where it is installed; TensorFlow carries the same code and is about to part with it."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tensorflow.lite.python.interpreter import Interpreter
+        except ImportError as error:
+            raise Unusable("LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert") from error
+    return Interpreter
+
+
+def _open_litert(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+    kind = _interpreter()
+    with stderr_held(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorFlow, that the interpreter moves to a package of its own
+        # the bytes rather than the path: an open file could not be replaced on Windows
+        interpreter = kind(model_content=path.read_bytes(), num_threads=engines.threads())
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    shape: tuple[int, ...] = ()
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        nonlocal shape
+        if shape != batch.shape:
+            with stderr_held():  # it tells there which of its parts computes
+                interpreter.resize_tensor_input(given["index"], batch.shape)
+                interpreter.allocate_tensors()
+            shape = batch.shape
+        interpreter.set_tensor(given["index"], batch)
+        interpreter.invoke()
+        return interpreter.get_tensor(wanted["index"]).copy()
+
+    return int(given["shape"][1]), run
