@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -152,6 +153,15 @@ def build(source: Path, work: Path, html: Path, report: dict, site: str = "") ->
 
     `site` is the address under which they will be published, where that is known.
     """
+    # Sphinx makes only those pages anew whose sources changed, and does not look at style sheets, scripts and some settings.
+    settings = hashlib.sha256((source / "_config.yml").read_bytes())
+    for path in sorted((source / "book" / "_static").rglob("*.*s")):
+        settings.update(path.read_bytes())
+    stamp = work / "settings.sha256"
+    if work.exists() and not (stamp.is_file() and stamp.read_text() == settings.hexdigest()):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(settings.hexdigest())
     command = [
         sys.executable,
         "-c",
