@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -47,17 +46,18 @@ def make_environment(folder: Path, python: str, requirements: Sequence[str], con
     return own
 
 
-def make_overlay(folder: Path) -> str:
+def make_overlay(folder: Path, *requirements: str) -> str:
     """Make an environment that sees this one's packages, but not the package of this repository; return its Python.
 
-    In a second and without a download, since nothing is installed; pip too is one that it sees, where there is one. What pip
-    knows nothing of is tensorflow-cpu, which the lock has on some systems; so it is told that tensorflow, of the same version, is
-    there.
+    In a second, since nothing is installed but `requirements`. What pip knows nothing of is tensorflow-cpu, which the lock has
+    on some systems; so it is told that tensorflow, of the same version, is there.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    seen = ["--without-pip"] if importlib.util.find_spec("pip") else []
-    subprocess.run([sys.executable, "-m", "venv", *seen, str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     own = venv_python(str(folder))
+    if requirements:
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", own, *requirements]
+        subprocess.run(command, check=True)
     site = site_packages(own)
     (site / "lock.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     try:

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+PACKAGE = "tlbook[fast]"  # with ONNX and its runtime, which one chapter needs and Colab does not have
 NOTEBOOKS = "notebooks"  # the branch of published notebooks; of a tag: notebooks-TAG
 COLAB = "https://colab.research.google.com"
 BINDER = "https://mybinder.org"
@@ -56,7 +57,7 @@ class Repository:
         """What pip installs to have the package of this very commit."""
         if not self.commit:
             raise ValueError("no commit is known that is on GitHub, so nothing can be installed from there")
-        return f"git+{self.url}@{self.commit}"
+        return f"{PACKAGE} @ git+{self.url}@{self.commit}"
 
     def kaggle(self, path: str) -> str:
         """The address that opens one published notebook on Kaggle."""

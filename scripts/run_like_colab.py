@@ -29,11 +29,13 @@ from book_notebooks import BUILD, ROOT
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from repository import PACKAGE
 from setup_env import version_of
 
 VERSIONS = ROOT / "scripts" / "colab-versions.txt"
 LIST_OF_COLAB = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt"
-KERNEL = ("ipykernel",)  # what Colab has beside the package's own dependencies, as far as a kernel needs it
+# What Colab has beside the package's own dependencies, as far as a kernel needs it. Older pips refuse a local repository.
+KERNEL = ("ipykernel", "pip>=24.1")
 STUB = '"""Stands for the module that every kernel on Colab has imported."""\n'
 
 
@@ -134,7 +136,7 @@ def main() -> None:
     work = options.work
     work.mkdir(parents=True, exist_ok=True)
     if options.versions == "here":
-        python = notebook_alone.make_overlay(work / "here")
+        python = notebook_alone.make_overlay(work / "here", "pip>=24.1")
     else:
         python = environment(work, options.versions, options.python)
     like_colab(python)
@@ -144,7 +146,7 @@ def main() -> None:
         address, commit = notebook_alone.snapshot(Path(folder))
         for path in paths:
             started = time.perf_counter()
-            error = run(path, python, f"git+{address}@{commit}")
+            error = run(path, python, f"{PACKAGE} @ git+{address}@{commit}")
             failed += bool(error)
             print(f"{path.stem}: {'FAILED' if error else 'ran'} in {time.perf_counter() - started:.0f} s", flush=True)
             if error:

@@ -153,7 +153,7 @@ def test_a_first_cell_that_installs_nothing_fails(tmp_path):
     broken = nbformat.read(ROOT / "book" / "sketches.ipynb", as_version=4)
     broken.cells = broken.cells[:3]
     nbformat.write(broken, tmp_path / "broken.ipynb")
-    python = notebook_alone.make_overlay(tmp_path / "other")
+    python = notebook_alone.make_overlay(tmp_path / "other", "pip>=24.1")
     run_like_colab.like_colab(python)
     say = "import sys; print('google.colab' in sys.modules); import google.protobuf"
     assert subprocess.run([python, "-c", say], capture_output=True, text=True, check=True).stdout == "True\n"

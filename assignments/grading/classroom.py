@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -70,8 +71,11 @@ def submissions_in(folder: Path) -> dict[str, Path]:
     return students
 
 
-def _work(pipe: connection.Connection, path: str, assignment: Assignment, options: dict) -> None:
-    """In the trusted process."""
+def _work(pipe: connection.Connection, path: str, assignment: Assignment, options: dict, log: str) -> None:
+    """In the trusted process. What TensorFlow has to say, and a traceback should there be one, goes to a file."""
+    with open(log, "ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
     questions = assignment.questions()
     given = notebooks.given_cells(assignment.student)
     result = grade(Path(path), questions, given, **options)
@@ -107,7 +111,12 @@ def _end(process: multiprocessing.process.BaseProcess) -> None:
 
 
 def _grade_all(
-    paths: dict[str, Path], assignment: Assignment, options: dict, jobs: int, tell: Callable[[str, Result], None]
+    paths: dict[str, Path],
+    assignment: Assignment,
+    options: dict,
+    jobs: int,
+    log: Path,
+    tell: Callable[[str, Result], None],
 ) -> None:
     """Grade submissions, `jobs` at a time, and tell each result as it comes."""
     methods = multiprocessing.get_all_start_methods()
@@ -123,7 +132,9 @@ def _grade_all(
             while waiting and len(running) < jobs:
                 student = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(theirs, str(paths[student]), assignment, options))
+                process = context.Process(
+                    target=_work, args=(theirs, str(paths[student]), assignment, options, str(log))
+                )
                 process.start()
                 theirs.close()
                 running[ours] = (student, process, time.monotonic() + allowed)
@@ -166,7 +177,7 @@ def grade_folder(
         Notebook of each student.
     assignment : Assignment
     output : Path
-        Gets grades.csv, feedback/STUDENT.html and results/, from which a later call continues.
+        Gets grades.csv, feedback/STUDENT.html, log.txt and results/, from which a later call continues.
     jobs : int
         Submissions at a time.
     limits : Limits, optional
@@ -209,7 +220,7 @@ def grade_folder(
         )
 
     options = {"limits": limits, "hide": [str(path) for path in {*hide, output.resolve()}], "sandbox": sandbox}
-    _grade_all(todo, assignment, options, jobs, done)
+    _grade_all(todo, assignment, options, jobs, output / "log.txt", done)
     rows = {name: (str(submissions[name].name), result) for name, result in results.items()}
     report.write(output / "grades.csv", report.csv_text(rows, questions))
     for name, result in results.items():

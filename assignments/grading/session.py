@@ -43,10 +43,10 @@ class Limits:
         How often the notebook is run, each time without the cell that ended the process before.
     """
 
-    cell_seconds: float = 60
-    notebook_seconds: float = 240
-    call_seconds: float = 20
-    total_seconds: float = 600
+    cell_seconds: float = 120
+    notebook_seconds: float = 360
+    call_seconds: float = 30
+    total_seconds: float = 900
     memory: int = 3 * 2**30
     output: int = 5 * 2**20
     files: int = 256 * 2**20

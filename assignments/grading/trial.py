@@ -96,7 +96,7 @@ def _copied(value: Any) -> Any:
 def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
     """The graded variables that are values, not functions: what a student could copy from last year."""
     graded = checks.names_read(list(read.questions.values()))
-    kinds = (bool, int, float, str, list, tuple, dict)
+    kinds = (bool, int, float, str, list, tuple, dict, set)
     found = {name: reference[name] for name in graded if name in reference}
     return {
         name: value for name, value in found.items() if isinstance(value, kinds) or type(value).__module__ == "numpy"
