@@ -257,7 +257,7 @@ def test_the_archive_gives_the_reference_all_points(name, made, tmp_path):
     out_of = sum(question.points for question in checks.load(made / name / "autograder" / "tests"))
     assert sum(test["score"] for test in results["tests"] if "score" in test) == pytest.approx(out_of)
     with zipfile.ZipFile(archive) as content:
-        assert "tlbook" in content.read("requirements.txt").decode("utf-8")
+        assert "- tlbook" in content.read("environment.yml").decode("utf-8")
 
 
 def _variants(cells: list[str]) -> dict[str, list[str]]:
