@@ -20,7 +20,7 @@ ANSWERS = {
 }
 RIGHT = [SETUP, IMPORTS, DATA, ANSWERS["q1"], 'grader.check("q1")', ANSWERS["q2"], ANSWERS["q3"]]
 HIDDEN = "a hint for the mean"
-QUICK = Limits(cell_seconds=3, notebook_seconds=20, call_seconds=2, total_seconds=40, memory=2**30, output=2**20)
+QUICK = Limits(cell_seconds=6, notebook_seconds=40, call_seconds=4, total_seconds=80, memory=2**30, output=2**20)
 
 CHECKS = {
     "q1": """
