@@ -17,5 +17,5 @@ def test_shape(convolve):
 def test_values(convolve):
     import numpy as np
     result = convolve(np.arange(12.0).reshape(3, 4), np.array([[1.0, 2.0], [3.0, 4.0]]))
-    assert np.allclose(result, [[34, 44, 54], [74, 84, 94]])
+    assert np.allclose(result, [[34, 44, 54], [74, 84, 94]]), f'the map is {result}'
 

@@ -6,11 +6,11 @@ name = "q7"
 points = 4
 
 @test_case(points=1, hidden=False, 
-    failure_message="A window of 3 × 3 ones and a kernel of ninths: one sum, which is 1, so the logits are -1 and 1, and the wrong class has the probability 0.1192. Follow the four steps with these numbers.")
+    failure_message="A window of 3 × 3 ones and a kernel of ninths: one sum, which is 1. The head's weights are -1 and 1, so these are the logits, too. The label is 1, and the other class has the probability 0.1192. Follow the four steps with these numbers.")
 def test_one_place(gradient):
     import numpy as np
     d_kernel, d_weights = gradient(np.ones((3, 3)), np.full((3, 3), 1 / 9), np.array([-1.0, 1.0]), 1)
     p = 1 / (1 + np.exp(2))
-    assert np.allclose(d_kernel, np.full((3, 3), -2 * p), atol=0.0001)
-    assert np.allclose(d_weights, [p, -p], atol=0.0001)
+    assert np.allclose(d_kernel, np.full((3, 3), -2 * p), atol=0.0001), f'along the kernel: {d_kernel}'
+    assert np.allclose(d_weights, [p, -p], atol=0.0001), f'along the weights of the head: {d_weights}'
 
