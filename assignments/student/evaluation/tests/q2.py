@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=0.5, hidden=False, 
     success_message="The example is right.", 
-    failure_message="In the example one model alone is right on four images, and the other alone on none. What is the chance that four coins all fall to one side?")
+    failure_message="In the example one model alone is right on four images, and the other alone on none. What is the chance that four coins all fall to the same side, whichever of the two it is?")
 def test_q2_example(exact_p):
     import numpy as np
     labels = np.zeros(10, int)

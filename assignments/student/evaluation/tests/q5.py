@@ -7,13 +7,14 @@ points = 3
 
 @test_case(points=1, hidden=False, 
     success_message="A threshold of the grid and a cost, and the example is right.", 
-    failure_message="Count the errors of the example by hand, for each threshold. Which of the two sets chooses, and which one says what the choice is worth?")
+    failure_message="Count the errors of the example by hand, for each threshold. If two are equally cheap, which is asked for? Which of the two sets chooses, and which one says what the choice is worth?")
 def test_q5_example(threshold_and_cost):
     import numpy as np
     validation = (np.array([0, 0, 0, 1, 1]), np.array([0.1, 0.3, 0.45, 0.4, 0.9]))
-    test = (np.array([0, 0, 1, 1]), np.array([0.2, 0.5, 0.1, 0.6]))
-    threshold, cost = threshold_and_cost(validation, test, [0.2, 0.4, 0.5, 0.8], 1, 10)
-    assert threshold in (0.2, 0.4, 0.5, 0.8), 'the threshold is one of the grid'
+    test = (np.array([0, 0, 1, 1]), np.array([0.2, 0.45, 0.1, 0.6]))
+    threshold, cost = threshold_and_cost(validation, test, [0.5, 0.2, 0.4, 0.35, 0.8], 1, 10)
+    assert threshold in (0.5, 0.2, 0.4, 0.35, 0.8), 'the threshold is one of the grid'
+    assert threshold != 0.35, 'another one is as cheap, and comes first in grid'
     assert threshold == 0.4, 'another threshold is the cheapest'
     assert abs(cost - 2.75) < 1e-09, 'the cost is not the one to be expected on new images'
 

@@ -5,14 +5,26 @@ OK_FORMAT = False
 name = "q7"
 points = 3
 
-@test_case(points=1, hidden=False, 
+@test_case(points=0.75, hidden=False, 
     success_message="On the example, every group lies on one side, and the share is right.", 
     failure_message="What is drawn at random: pictures, or groups? When is the test set large enough?")
 def test_q7_example(split_by_group):
     import numpy as np
-    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
-    is_test = np.asarray(split_by_group(groups, 0.4, 1))
-    assert is_test.shape == (10,) and set(np.unique(is_test).tolist()) <= {True, False}, 'ten times True or False'
-    assert is_test.sum() == 4, 'two of five groups make four of ten pictures'
-    assert (is_test[::2] == is_test[1::2]).all(), 'a group is on both sides'
+    groups = np.array([*'abcdefghijklmnopqrst', *'acegikmoqs', *'afkp'])
+    is_test = np.asarray(split_by_group(groups.copy(), 0.3, 1))
+    assert is_test.shape == (34,) and is_test.dtype == bool, '34 pictures: 34 times True or False'
+    sizes = {group: int((groups == group).sum()) for group in groups[is_test].tolist()}
+    assert not set(sizes) & set(groups[~is_test].tolist()), 'a group is on both sides'
+    assert is_test.sum() >= 0.3 * 34, 'the test set holds less than the share of the pictures'
+    assert is_test.sum() - max(sizes.values()) < 0.3 * 34, 'the share was reached before the last group came in'
+
+@test_case(points=0.25, hidden=False, 
+    success_message="The same seed gives the same split, another seed another one.", 
+    failure_message="The order of the groups is what is drawn at random. Which generator draws it, and what is it made from?")
+def test_q7_seed(split_by_group):
+    import numpy as np
+    groups = np.array([*'abcdefghijklmnopqrst', *'acegikmoqs', *'afkp'])
+    first, again, other = (np.asarray(split_by_group(groups.copy(), 0.3, seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again), 'the same seed gives two different splits'
+    assert not np.array_equal(first, other), 'another seed gives the same split, or there is none'
 
