@@ -60,18 +60,18 @@ def standardised(train, other):
     new_train, new_other = np.zeros(train.shape), np.zeros(other.shape)
     for k in range(train.shape[1]):
         mean, spread = train[:, k].mean(), train[:, k].std()
-        if spread == 0:
+        if train[:, k].min() == train[:, k].max():
             spread = 1
         new_train[:, k] = (train[:, k] - mean) / spread
         new_other[:, k] = (other[:, k] - mean) / spread
     return new_train, new_other
 
 
-# %% q2 right: one function for both, the variance written out
+# %% q2 right: one function for both, the variance written out, and no spread below what rounding makes
 def standardised(train, other):
     mean = train.mean(axis=0)
     spread = ((train - mean) ** 2).mean(axis=0) ** 0.5
-    spread[spread == 0] = 1
+    spread[spread < 1e-12] = 1
 
     def change(rows):
         return (rows - mean) / spread
@@ -81,14 +81,14 @@ def standardised(train, other):
 
 # %% q2 wrong: the example by heart
 def standardised(train, other):
-    return np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[3.0, 2.0]])
+    return np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]] * 3), np.array([[3.0, 2.0, 0.5]])
 
 
 # %% q2 wrong: each set by its own mean and spread
 def standardised(train, other):
     def alone(rows):
-        spread = rows.std(axis=0)
-        return (rows - rows.mean(axis=0)) / np.where(spread == 0, 1, spread)
+        spread = np.where(np.ptp(rows, axis=0) == 0, 1, rows.std(axis=0))
+        return (rows - rows.mean(axis=0)) / spread
 
     return alone(train), alone(other)
 
@@ -97,7 +97,7 @@ def standardised(train, other):
 def standardised(train, other):
     rows = np.concatenate([train, other])
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
-    spread = np.where(spread == 0, 1, spread)
+    spread = np.where(np.ptp(train, axis=0) == 0, 1, spread)
     return (train - mean) / spread, (other - mean) / spread
 
 
@@ -113,10 +113,17 @@ def standardised(train, other):
         return (train - mean) / spread, (other - mean) / spread
 
 
-# %% q2 wrong: changes the arrays of the caller
+# %% q2 wrong: expects rounding to leave a spread of exactly 0
 def standardised(train, other):
     mean, spread = train.mean(axis=0), train.std(axis=0)
     spread = np.where(spread == 0, 1, spread)
+    return (train - mean) / spread, (other - mean) / spread
+
+
+# %% q2 wrong: changes the arrays of the caller
+def standardised(train, other):
+    mean, spread = train.mean(axis=0), train.std(axis=0)
+    spread = np.where(np.ptp(train, axis=0) == 0, 1, spread)
     for rows in (train, other):
         rows -= mean
         rows /= spread
@@ -130,7 +137,7 @@ def choose_C(train_x, train_y, validation_x, validation_y, grid):
         model = LogisticRegression(C=c, max_iter=2000)
         model.fit(train_x, train_y)
         pairs.append((log_loss(validation_y, model.predict_proba(validation_x)), c))
-    return min(pairs)[1]
+    return min(pairs, key=lambda pair: pair[0])[1]
 
 
 # %% q3 right: the loss from its definition

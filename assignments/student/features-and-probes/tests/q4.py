@@ -11,4 +11,5 @@ points = 2
 def test_q4_example(head_parameters, frozen_share):
     assert head_parameters(3, 5) == 20, 'a head for 3 features and 5 classes has another number of parameters'
     assert isinstance(frozen_share, float) and 0 <= frozen_share <= 1, 'frozen_share is a number from 0 to 1'
+    assert frozen_share > 0.5, 'frozen_share must be more than one half: it is the share that stays as it was'
 

@@ -10,7 +10,7 @@ points = 4
     failure_message="For each of the three names, one predicted class (0 or 1) for each test image is wanted.")
 def test_q5_form(predicted, what_transfers):
     import numpy as np
-    assert isinstance(predicted, dict) and set(predicted) == {'pretrained', 'random weights', 'raw pixels'}, 'three names'
+    assert isinstance(predicted, dict) and set(predicted) == {'pretrained', 'random weights', 'raw pixels'}, 'predicted is a dictionary with the three names of the question, spelled as there'
     for name, classes in predicted.items():
         classes = np.asarray(classes)
         assert classes.shape == (400,), f'{name}: one class for each of the 400 test images, not {classes.shape}'

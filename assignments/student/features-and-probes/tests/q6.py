@@ -7,7 +7,7 @@ points = 2
 
 @test_case(points=0.5, hidden=False, 
     success_message="A name and a number, and the example is right.", 
-    failure_message="Validation data chooses, test data is looked at once. Which of the two numbers of the stage that you chose is not flattered by the choice?")
+    failure_message="Validation data chooses, test data judges. Which of the two numbers of the stage that you chose is not flattered by the choice?")
 def test_q6_example(choose_then_report):
     validation = {'stage2': 0.8, 'stage3': 0.92, 'stage4': 0.9}
     test = {'stage2': 0.79, 'stage3': 0.89, 'stage4': 0.91}

@@ -13,6 +13,8 @@ def test_q7_form(joined_predicted, joined_p, joined_verdict):
     classes = np.asarray(joined_predicted)
     assert classes.shape == (400,), f'joined_predicted: one class for each of the 400 test images, not {classes.shape}'
     assert set(np.unique(classes).tolist()) <= {0, 1}, 'joined_predicted: classes, 0 or 1'
-    assert 0 <= float(joined_p) <= 1, 'joined_p: a probability'
+    number = np.ndim(joined_p) == 0 and np.asarray(joined_p).dtype.kind in 'iuf'
+    assert number, 'joined_p: a number, not the whole result of the test'
+    assert 0 <= float(joined_p) <= 1, 'joined_p: a probability, from 0 to 1'
     assert joined_verdict in ('two stages', 'one stage', 'cannot tell'), 'joined_verdict: one of the three answers'
 
