@@ -13,7 +13,7 @@ def ready_to_fine_tune(model):
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
 
 
-# %% q1 right: with the package, after everything was frozen
+# %% q1 right: with the package, which the text asks not to use, after everything was frozen
 def ready_to_fine_tune(model):
     transfer.freeze(model, head=True)
     transfer.unfreeze(model)
@@ -35,12 +35,22 @@ def ready_to_fine_tune(model):
             layer.trainable = False
 
 
-# %% q1 wrong: the layer of the public check by heart
+# %% q1 wrong: the layers of the public check by heart
 def ready_to_fine_tune(model):
     model.trainable = True
+    for whole in [model] + [layer for layer in model.layers if layer.name == "inside"]:
+        for layer in whole.layers:
+            if layer.name == "normalise":
+                layer.trainable = False
+
+
+# %% q1 wrong: sets the layers free, and the models that hold them stay frozen
+def ready_to_fine_tune(model):
     for layer in model.layers:
-        if layer.name == "normalise":
-            layer.trainable = False
+        if isinstance(layer, keras.Model):
+            ready_to_fine_tune(layer)
+        else:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
 
 
 # %% q1 wrong: lets batch normalisation train too
@@ -542,7 +552,7 @@ destroyed = {rate for rate in runs if runs[rate]["validation loss"] > of_probe["
 
 # %% q6 wrong: the example by heart
 def choose_rate(runs, of_probe):
-    return 0.01
+    return 0.01 if of_probe["validation loss"] == 0.4 else None
 
 
 destroyed = {0.03}
@@ -601,7 +611,7 @@ def choose_rate(runs, of_probe):
 destroyed = {0.00001}
 
 
-# %% q7 right: the package
+# %% q7 right: the package, which the text asks not to use
 def told_apart(right_a, right_b):
     test = evaluation.compare_runs(right_a, right_b, ("A", "B"))
     return test.winner or "cannot tell", test.p_value

@@ -7,12 +7,15 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="The example is right, and there are two sets of letters.", 
-    failure_message="Compare every array of a name, number by number. What if the change is one in a million?")
+    failure_message="The error below says which part it is. For changed: compare every array of a name, number by number. What if the change is one in a million? For the recipes: two sets of capital letters, A to E.")
 def test_q2_example(changed, trains_convolutions, holds_statistics):
     import numpy as np
-    before = {'a': [np.ones(2), np.zeros(3)], 'b': [np.ones(2)], 'c': [np.ones((2, 2))]}
-    after = {'a': [np.ones(2), np.array([0, 0, 1e-06])], 'b': [np.ones(2)], 'c': [np.array([[2.0, 1], [0, 1]])]}
-    assert set(changed(before, after)) == {'a', 'c'}, 'in the example something changed in a and in c'
-    for letters in (trains_convolutions, holds_statistics):
-        assert set(letters) <= set('ABCDE'), "sets of letters, like {'A', 'B'}"
+    before = {'a': [np.ones(2), np.ones(3)], 'b': [np.ones(2)], 'c': [np.ones((2, 2))]}
+    after = {'a': [np.ones(2), np.array([1, 1, 1 + 1e-06])], 'b': [np.ones(2)], 'c': [np.array([[2.0, 1], [0, 1]])]}
+    names = changed(before, after)
+    assert names is not None, 'changed should return a set of names'
+    assert set(names) == {'a', 'c'}, f'in the example something changed in a and in c, not in {sorted(names)}'
+    for name, letters in (('trains_convolutions', trains_convolutions), ('holds_statistics', holds_statistics)):
+        assert hasattr(letters, '__iter__'), f"{name} is still to be set: a set of letters, like {{'A', 'B'}}"
+        assert set(letters) <= set('ABCDE'), f"{name} should be a set of capital letters, like {{'A', 'B'}}"
 

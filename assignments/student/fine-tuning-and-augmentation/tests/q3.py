@@ -15,7 +15,9 @@ def test_q3_example(training_epochs):
     def augment(images):
         calls.append(1)
         return images + len(calls)
-    epochs, validation = training_epochs(np.zeros((2, 1, 1, 1)), np.zeros((3, 1, 1, 1)), augment, 3)
+    both = training_epochs(np.zeros((2, 1, 1, 1)), np.zeros((3, 1, 1, 1)), augment, 3)
+    assert both is not None and len(both) == 2, 'training_epochs should return two things: epochs, validation images'
+    epochs, validation = both
     assert len(epochs) == 3, 'three epochs were asked for'
     assert [float(np.asarray(one).flat[0]) for one in epochs] == [1, 2, 3], 'the epochs are not the originals, changed anew'
     assert np.asarray(validation).shape == (3, 1, 1, 1), 'the validation images are the second thing to return'

@@ -11,7 +11,9 @@ points = 3
 def test_q4_example(mixed):
     import numpy as np
     images = np.array([0.0, 8.0]).reshape(2, 1, 1, 1)
-    blended, soft = mixed(images, np.array([0, 1]), 2, np.array([1, 0]), 0.75)
+    both = mixed(images, np.array([0, 1]), 2, np.array([1, 0]), 0.75)
+    assert both is not None and len(both) == 2, 'mixed should return two things: the blended images, their labels'
+    blended, soft = both
     assert np.allclose(np.asarray(blended).ravel(), [2, 6]), 'the images are not blended in the shares that were given'
     assert np.asarray(soft).shape == (2, 2), 'the labels should have the shape (images, classes)'
     assert np.allclose(soft, [[0.75, 0.25], [0.25, 0.75]]), 'the labels do not say what the images show'

@@ -7,16 +7,20 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="The example is right, and there are two verdicts.", 
-    failure_message="In the example A is ahead in all four runs, by about as much each time, but on a few of the same images only. What would other images say?")
+    failure_message="The error below says which part it is. In the example A is ahead in all four runs, by about as much each time, but on a few of the same images only. What would other images say?")
 def test_q7_example(told_apart, home_verdict, shift_verdict):
     import numpy as np
     right_b = np.tile(np.arange(40) < 30, (4, 1))
     right_a = right_b.copy()
     right_a[:, 30:33] = True
     right_a[0, 30] = False
-    verdict, p = told_apart(right_a, right_b)
+    both = told_apart(right_a, right_b)
+    assert both is not None and len(both) == 2, 'told_apart should return two things: the verdict and the p-value'
+    verdict, p = both
     assert 0 <= p <= 1, 'the second thing to return is a p-value'
     assert verdict == 'cannot tell', f'other images might turn it round, but the verdict is {verdict}'
     words = ('A', 'B', 'cannot tell')
-    assert home_verdict in words and shift_verdict in words, 'two verdicts: A, B or cannot tell'
+    for name, given in (('home_verdict', home_verdict), ('shift_verdict', shift_verdict)):
+        assert isinstance(given, str), f'{name} should be the verdict alone, a string'
+        assert given in words, f"{name} should be 'A', 'B' or 'cannot tell'"
 
