@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -78,3 +79,10 @@ def test_without_a_standard_error_the_block_runs(monkeypatch):
     with _quiet.stderr_held():
         ran.append(True)
     assert ran
+
+
+def test_the_note_on_retracing_is_held_back_and_other_notes_are_not(caplog):
+    logger = logging.getLogger("tensorflow")
+    logger.warning("5 out of the last 36 calls to <function f> triggered tf.function retracing. Tracing is expensive")
+    logger.warning("another note")
+    assert [record.getMessage() for record in caplog.records] == ["another note"]

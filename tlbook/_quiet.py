@@ -7,11 +7,15 @@ descriptor 2 leads into a temporary file during that one import, whenever and by
 the file is shown after all. Later messages of TensorFlow's own logger below the level of errors are held back by
 ``TF_CPP_MIN_LOG_LEVEL``, unless the reader has set it.
 
+One note of its Python side is held back for good, that on retracing: TensorFlow traces each model once and, after a few models, takes
+that for one model traced again and again, which is what a notebook with many small models looks like.
+
 Nothing is imported here: Keras and TensorFlow take seconds, and a run that finds all it needs on disk does without them. Nothing
 is held back where TensorFlow has already been imported, or where another backend was chosen.
 """
 
 import importlib.machinery
+import logging
 import os
 import sys
 import tempfile
@@ -65,6 +69,11 @@ class _QuietImports:
         return spec
 
 
+def _is_no_note_on_tracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_is_no_note_on_tracing)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "tensorflow" not in sys.modules and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
     sys.meta_path.insert(0, _QuietImports)

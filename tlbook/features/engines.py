@@ -10,13 +10,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import logging
 import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,21 +102,6 @@ def choose(name: str, n: int, *, ready: bool = False) -> str:
     return name
 
 
-def _is_no_note_on_tracing(record: logging.LogRecord) -> bool:
-    return "triggered tf.function retracing" not in record.getMessage()
-
-
-@contextmanager
-def _without_note_on_tracing() -> Iterator[None]:
-    """TensorFlow traces each model once and, after a few models, takes that for one model traced again and again."""
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(_is_no_note_on_tracing)
-    try:
-        yield
-    finally:
-        logger.removeFilter(_is_no_note_on_tracing)
-
-
 def keras_engine(backbone: Backbone, layers: Sequence[str | None], batch_size: int) -> Engine:
     """Keras in inference mode; a short batch is filled up, since another shape would be compiled for itself."""
     model = stage_model(backbone, layers)
@@ -128,8 +111,7 @@ def keras_engine(backbone: Backbone, layers: Sequence[str | None], batch_size: i
         if run.called and count < batch_size:
             batch = np.concatenate([batch, np.zeros((batch_size - count, *batch.shape[1:]), batch.dtype)])
         run.called = True
-        with _without_note_on_tracing():
-            outputs = model.predict_on_batch(batch)
+        outputs = model.predict_on_batch(batch)
         return [np.asarray(output)[:count] for output in (outputs if len(layers) > 1 else [outputs])]
 
     run.called = False
