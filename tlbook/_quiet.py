@@ -7,8 +7,8 @@ descriptor 2 leads into a temporary file during that one import, whenever and by
 the file is shown after all. Later messages of TensorFlow's own logger below the level of errors are held back by
 ``TF_CPP_MIN_LOG_LEVEL``, unless the reader has set it.
 
-One note of its Python side is held back for good, that on retracing: TensorFlow traces each model once and, after a few models, takes
-that for one model traced again and again, which is what a notebook with many small models looks like.
+One note of its Python side is held back for good, that on retracing: TensorFlow traces each model once and, after a few models,
+takes that for one model traced again and again, which is what a notebook with many small models looks like.
 
 Nothing is imported here: Keras and TensorFlow take seconds, and a run that finds all it needs on disk does without them. Nothing
 is held back where TensorFlow has already been imported, or where another backend was chosen.
