@@ -2,8 +2,8 @@
 
 Sphinx and the theme leave some things that the book wants otherwise: pictures without a size, so that text jumps while they
 load; an icon script of 1.5 MB beside the icon font that the style sheets carry too; settings of an interactive mode that is
-off, with the address of another site; no word on how long a notebook ran, and where; no numbers on a chapter's figures; no
-description for search engines and for those who pass a link on.
+off, with the address of another site; no word on how long a notebook ran, and where; no numbers on a chapter's figures; code
+whose lines end outside the window; no description for search engines and for those who pass a link on.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ UNUSED = [
     r'\s*<script type="text/x-thebe-config">.*?</script>',
     r"\s*<script>kernelName = .*?</script>",
 ]
+
+# A block of code or of printed text, as Pygments writes it.
+BLOCK = re.compile(r'(<div class="highlight"><pre>(?:<span></span>)?)(.*?)(</pre>)', re.DOTALL)
 
 # What Sphinx writes for the first page is no page at all: no language, no title, no icon, nothing for who stays on it.
 REDIRECT = """<!DOCTYPE html>
@@ -69,6 +72,8 @@ def finished(page: str, path: Path, folder: Path, report: dict, site: str = "") 
     if path.parent.name == "book" and (facts := page_facts.line(report, path.stem)) and "page-facts" not in page:
         page = re.sub(r"<article\b.*?</h1>", lambda found: f"{found[0]}\n{facts}", page, count=1, flags=re.DOTALL)
         page = re.sub(r"<article\b.*?</article>", lambda found: numbered(found[0]), page, count=1, flags=re.DOTALL)
+    if path.parent.name == "book" and 'class="line"' not in page:
+        page = BLOCK.sub(by_lines, page)
     for pattern in UNUSED:
         page = re.sub(pattern, "", page, flags=re.DOTALL)
     if page.startswith("<meta") and (target := re.search(r'url=([^"]+)"', page)):
@@ -90,6 +95,27 @@ def numbered(article: str) -> str:
         return f'{found[0]}\n<p class="figure-number" id="figure-{n}"><a href="#figure-{n}">Fig. {n}</a></p>'
 
     return re.sub(r"<img\b[^>]*>", label, article)
+
+
+def by_lines(found: re.Match) -> str:
+    """A block in which a line that is too long goes on below itself, further in than it began; `book.css` does the rest.
+
+    Text with columns (two blanks in a row within a line) is left as it is, since a broken table cannot be read, and so is a
+    block with an element that begins in one line and ends in another.
+    """
+    start, body, end = found.groups()
+    lines = body.removesuffix("\n").split("\n")
+    texts = [html.unescape(re.sub(r"<[^>]+>", "", line)) for line in lines]
+    columns = "<span" not in body and any(re.search(r"\S {2,}\S", text) for text in texts)
+    if columns or any(line.count("<span") != line.count("</span>") for line in lines):
+        return found[0]
+    broken = ""
+    for line in lines:
+        # The blanks that a line begins with, perhaps within a word's element, get one of their own, after which nothing breaks.
+        tag, blanks, rest = re.match(r"((?:<span[^>]*>)?)( *)(.*)", line, re.DOTALL).groups()
+        within = f'{tag}<span class="indent">{blanks}</span>{rest}' if blanks else line
+        broken += f'<span class="line" style="--indent: {len(blanks)}ch">{within}\n</span>'
+    return f"{start}{broken}{end}"
 
 
 def sized(tag: str, path: Path, folder: Path) -> str:

@@ -81,6 +81,25 @@ def test_a_figure_has_a_number_that_can_be_linked_to(edition):
     assert "Fig. 1" not in page(edition, "api")
 
 
+def test_long_lines_go_on_below_themselves_and_columns_stay(edition):
+    block = '<div class="highlight"><pre><span></span>{}</pre></div>'
+    code = '<span class="k">if</span> x:\n<span class="w">    </span><span class="n">go_on</span>()\n\n    y\n'
+    columns, sentence = "name   value\nprobe    0.9\n", "A sentence that was printed.\n"
+    torn = '<span class="s">"""one\ntwo"""</span>\n'
+    blocks = "".join(map(block.format, (code, columns, sentence, torn)))
+    path = edition / "book" / "probe.html"
+    path.write_text(PAGE.replace("<p>And so on.</p>", blocks), encoding="utf-8")
+    finish_pages.finish(edition, REPORT)
+    finish_pages.finish(edition, REPORT)
+    text = page(edition)
+    done = re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)
+    assert [re.sub("<[^>]+>", "", one) for one in done] == [
+        re.sub("<[^>]+>", "", one) for one in (code, columns, sentence, torn)
+    ]
+    assert re.findall(r'class="line" style="--indent: (\d+)ch"', done[0]) == ["0", "4", "0", "4"]
+    assert [one.count('class="line"') for one in done] == [4, 0, 1, 0]
+
+
 def test_a_gpu_is_named_where_there_was_one():
     assert page_facts.machine({"cores": 4, "gpu": True}) == "4-core CPU and GPU"
     assert page_facts.machine({"cores": None}) == "CPU"

@@ -188,6 +188,23 @@ def test_the_keyboard_alone_reaches_everything(browser, site, page, size):
     assert browser.script(boxes) == []
 
 
+def test_code_needs_no_sideways_scrolling_and_is_copied_as_it_was(browser, site):
+    notebook = nbformat.read(BUILT[EDITION] / "_sources" / CHAPTER.replace(".html", ".ipynb"), as_version=4)
+    browser.size(NARROW)
+    browser.open(site.address(EDITION, CHAPTER))
+    blocks = browser.script(
+        """return [...document.querySelectorAll(".cell_input pre")].map((code) =>
+             [code.cloneNode(true).innerText, code.scrollWidth - code.clientWidth])"""
+    )
+    shown = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
+    ]
+    assert [text.strip() for text, _ in blocks] == [source.strip() for source in shown]
+    assert {wider for _, wider in blocks} == {0}
+
+
 def test_paper_gets_the_text_and_nothing_around_it(browser, site):
     browser.open(site.address(EDITION, CHAPTER))
     browser.script("document.documentElement.dataset.theme = 'dark'")
