@@ -66,9 +66,9 @@ def convolve(image, kernel, stride=1):
     return np.tensordot(windows, kernel, axes=2)[:rows, :columns]
 
 
-# %% q1 wrong: the public check's values by heart
+# %% q1 wrong: the public checks' values by heart
 def convolve(image, kernel, stride=1):
-    return np.array([[34.0, 44.0, 54.0], [74.0, 84.0, 94.0]])
+    return np.array([[34.0, 44.0, 54.0], [74.0, 84.0, 94.0]])[::stride, ::stride]
 
 
 # %% q2 right: rounds up with math.ceil
@@ -119,9 +119,9 @@ def side(size, kernel, stride, padding):
     return -(-size // stride) if padding == "same" else (size - kernel) // stride
 
 
-# %% q2 wrong: the public check's value by heart
+# %% q2 wrong: the public checks' values by heart
 def side(size, kernel, stride, padding):
-    return 8
+    return 8 if stride == 1 else 4
 
 
 # %% q3 right: filter by filter
@@ -274,9 +274,9 @@ def receptive_field(layers):
 sees = receptive_field(network)
 
 
-# %% q4 wrong: the public check's value by heart
+# %% q4 wrong: the public check's values by heart
 def receptive_field(layers):
-    return 5
+    return 5 if layers[0][1] == 1 else 7
 
 
 sees = receptive_field(network)

@@ -6,10 +6,11 @@ name = "q4"
 points = 3
 
 @test_case(points=0.5, hidden=False, 
-    failure_message="Two kernels of 3, one on the other: a unit of the second reads 3 neighbouring units of the first. Draw the pixels that these three see together, and count them.")
+    failure_message="Two kernels of 3, one on the other: a unit of the second reads 3 neighbouring units of the first. Draw the pixels that these three see together, and count them: first for a stride of 1, then with the first layer's units 2 pixels apart.")
 def test_two_layers(receptive_field):
-    result = receptive_field([(3, 1), (3, 1)])
-    assert result == 5, f'receptive_field([(3, 1), (3, 1)]) is {result}'
+    for stride, side in ((1, 5), (2, 7)):
+        result = receptive_field([(3, stride), (3, 1)])
+        assert result == side, f'receptive_field([(3, {stride}), (3, 1)]) is {result}'
 
 @test_case(points=0.25, hidden=False, 
     failure_message="The variable sees must be a whole number, the side of a square in pixels. Did you put the result of receptive_field for the network into it?")
