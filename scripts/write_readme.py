@@ -2,12 +2,13 @@
 
     python scripts/write_readme.py [--check]
 
-The table of results, from book/results, stands in README.md and on the book's front page; the citation, from CITATION.cff, in
-book/citing.md.
+The results, from book/results, stand in README.md and on the book's front page, as a picture and in tables; the citation, from
+CITATION.cff, in book/citing.md.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,41 +16,93 @@ from pathlib import Path
 import numpy as np
 import yaml
 from book_notebooks import ROOT
+from PIL import Image
 
-from tlbook import evaluation, results
+from tlbook import evaluation, plotting, results
 
 STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
+PICTURE = Path("book", "_static", "what-came-out.png")
 
 
-def line(name: str, rows: results.Record, n: int) -> str:
-    """Mean accuracy over the runs with the Wilson interval of one model that gets as many of n images right; the runs' range."""
+def mean_of(rows: results.Record, n: int = 1000) -> evaluation.Estimate:
+    """Mean accuracy over the runs, with the Wilson interval of one model that gets as many of n images right."""
+    return evaluation.wilson(round(float(np.mean(rows.column("test_accuracy"))) * n), n)
+
+
+def line(name: str, rows: results.Record) -> str:
+    """A row of the tables: the mean, and the range of the runs."""
     runs = rows.column("test_accuracy")
-    mean = evaluation.wilson(round(float(np.mean(runs)) * n), n)
     spread = f"{100 * runs.min():.1f} to {100 * runs.max():.1f}" if runs.max() > runs.min() else "one answer"
-    return f"| {name} | {mean} | {spread} |"
+    return f"| {name} | {mean_of(rows)} | {spread} |"
+
+
+def headline() -> dict[str, evaluation.Estimate]:
+    """What the picture shows, from top to bottom: the estimates of the first two tables, and of the other collection."""
+    sketches, probe = results.load("calibration"), small_probe()
+    shown = {f"sketches: {stage}": mean_of(sketches.select(stage=stage)) for stage in STAGES}
+    shown["photos: scratch"] = mean_of(results.load("scratch-photos").select(size="all"))
+    shown["photos: linear probe"] = mean_of(probe)
+    shown["other photos: the same probe"] = oxford(probe)
+    return shown
+
+
+def small_probe() -> results.Record:
+    return results.load("probe-photos").select(backbone="mobilenet_v2_035")
+
+
+def oxford(probe: results.Record) -> evaluation.Estimate:
+    return evaluation.wilson(round(478 * float(probe.column("accuracy oxford")[0])), 478)
+
+
+def said_by_picture() -> str:
+    """The numbers of the picture, as they are kept in its file."""
+    return json.dumps({name: [one.value, one.low, one.high] for name, one in headline().items()})
+
+
+def draw() -> None:
+    """Draw the picture, unless the file shows these numbers already: another machine's fonts would make other bytes."""
+    target = ROOT / PICTURE
+    if target.is_file() and kept_by_picture() == said_by_picture():
+        return
+    figure = plotting.strategy_comparison(headline(), xlabel="test accuracy (%), with 95 % interval", width=7.5)
+    figure.savefig(target, metadata={"Description": said_by_picture(), "Software": None}, dpi=120)
+
+
+def kept_by_picture() -> str:
+    with Image.open(ROOT / PICTURE) as image:
+        return image.text.get("Description", "")
+
+
+def picture(page: str) -> str:
+    """The picture in Markdown, with what it shows in words."""
+    shown = "; ".join(f"{name} {one}" for name, one in headline().items())
+    place = PICTURE.relative_to(Path(page).parent).as_posix()
+    return f"![A dot with its interval for each method. Test accuracy: {shown}.]({place})"
 
 
 def table(caption: str, lines: list[str]) -> list[str]:
     return [caption, "", "| Method | Test accuracy (95 % interval) | Over seeds, % |", "|:--|:--|:--|", *lines, ""]
 
 
-def block() -> str:
+def block(page: str) -> str:
     sketches = results.load("calibration")
-    written = table(
+    written = [picture(page), ""]
+    written += table(
         f"**Sketches**, {sketches.about[0].lower()}{sketches.about[1:]}; the backbone has seen other animals only. "
         f"{len(sketches.options('seed'))} seeds.",
-        [line(stage, sketches.select(stage=stage), 1000) for stage in STAGES],
+        [line(stage, sketches.select(stage=stage)) for stage in STAGES],
     )
     scratch = results.load("scratch-photos").select(size="all")
-    probes = results.load("probe-photos")
-    small = probes.select(backbone="mobilenet_v2_035")
-    oxford = evaluation.wilson(round(478 * float(small.column("accuracy oxford")[0])), 478)
+    probe = small_probe()
     written += table(
         "**Photos**, cat or dog: 1,600 training and 1,000 test photos; MobileNetV2 0.35 pretrained on ImageNet, at 224 pixels. "
         f"{len(scratch)} seeds from scratch, at 96 pixels.",
-        [line("scratch", scratch, 1000), line("linear probe", small, 1000)],
+        [line("scratch", scratch), line("linear probe", probe)],
     )
-    written += [f"On 478 photos of another collection (Oxford-IIIT Pet) the same probe is right on {oxford}.", ""]
+    written += [
+        f"On 478 photos of another collection (Oxford-IIIT Pet) the same probe is right on {oxford(probe)}.",
+        "",
+    ]
     written += [
         "The interval is that of one model with the mean accuracy on as many test images; the last column is the range over "
         "seeds. Whether one method beats another is decided by paired tests in the chapters. The drawings were tuned, with these "
@@ -102,7 +155,7 @@ def recipes() -> list[str]:
     ]
 
 
-def citation() -> str:
+def citation(page: str) -> str:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     authors = " and ".join(
         author.get("name") or f"{author['family-names']}, {author['given-names']}" for author in cited["authors"]
@@ -127,7 +180,7 @@ def citation() -> str:
     )
 
 
-BLOCKS: list[tuple[str, str, Callable[[], str]]] = [
+BLOCKS: list[tuple[str, str, Callable[[str], str]]] = [
     ("README.md", "results", block),
     ("book/index.md", "results", block),
     ("book/citing.md", "citation", citation),
@@ -143,9 +196,13 @@ def renewed(path: Path, name: str, content: str) -> str:
 
 
 def main(check: bool) -> None:
+    if not check:
+        draw()
+    elif kept_by_picture() != said_by_picture():
+        raise SystemExit(f"{PICTURE} does not show what book/results says; run python scripts/write_readme.py")
     for page, name, content in BLOCKS:
         path = ROOT / page
-        fresh = renewed(path, name, content())
+        fresh = renewed(path, name, content(page))
         if check and fresh != path.read_text(encoding="utf-8"):
             raise SystemExit(f"{page} does not say what its sources say; run python scripts/write_readme.py")
         path.write_text(fresh, encoding="utf-8")

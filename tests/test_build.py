@@ -371,7 +371,8 @@ def test_citation_and_package_agree_on_the_version():
 
 def test_pages_that_repeat_records_and_citation_say_what_those_say():
     for page, name, content in write_readme.BLOCKS:
-        assert content() in (ROOT / page).read_text(encoding="utf-8"), (page, name)
+        assert content(page) in (ROOT / page).read_text(encoding="utf-8"), (page, name)
+    assert write_readme.kept_by_picture() == write_readme.said_by_picture()
 
 
 def test_what_changed_tells_of_this_version():

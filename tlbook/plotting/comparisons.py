@@ -174,9 +174,9 @@ def accuracy_by_layer(
                 "chance",
                 (1, chance),
                 xycoords=("axes fraction", "data"),
-                xytext=(0, 4),
+                xytext=(4, 0),  # beside the axes: within them it would lie on points near chance
                 textcoords="offset points",
-                ha="right",
+                va="center",
                 fontsize=10,
                 color="#555555",
             )

@@ -125,7 +125,7 @@ def penalty_curve(losses: Mapping[float, float], scores: Mapping[float, float], 
             axes.plot(values, [heights[c] for c in values], marker="o", color=PALETTE["blue"])
             axes.plot([chosen], [heights[chosen]], marker="D", markersize=10, color=PALETTE["vermilion"], linestyle="")
             axes.annotate(
-                f"C = {chosen:g}",
+                f"C = {chosen:.2g}",
                 (chosen, heights[chosen]),
                 xytext=(0, 12),
                 textcoords="offset points",

@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="The example is right, and there are two verdicts.", 
-    failure_message="The error below says which part it is. In the example A is ahead in all four runs, by about as much each time, but on a few of the same images only. What would other images say?")
+    failure_message="The error below says which part it is. In the first example A is ahead in all four runs, by about as much each time, but on a few of the same images only. What would other images say? In the second, B is ahead in all runs and on many images.")
 def test_q7_example(told_apart, home_verdict, shift_verdict):
     import numpy as np
     right_b = np.tile(np.arange(40) < 30, (4, 1))
@@ -19,6 +19,11 @@ def test_q7_example(told_apart, home_verdict, shift_verdict):
     verdict, p = both
     assert 0 <= p <= 1, 'the second thing to return is a p-value'
     assert verdict == 'cannot tell', f'other images might turn it round, but the verdict is {verdict}'
+    right_a = np.tile(np.arange(40) < 20, (4, 1))
+    right_b = np.tile(np.arange(40) < 32, (4, 1))
+    right_b[0, 31] = False
+    verdict, p = told_apart(right_a, right_b)
+    assert verdict == 'B', f'B is better for other runs and other images, too, but the verdict is {verdict}'
     words = ('A', 'B', 'cannot tell')
     for name, given in (('home_verdict', home_verdict), ('shift_verdict', shift_verdict)):
         assert isinstance(given, str), f'{name} should be the verdict alone, a string'
