@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=1, hidden=False, 
     success_message="The example is right.", 
-    failure_message="The error below says which part it is. For stopped: go through the losses of the example from the left, and write down after each epoch the lowest so far and how long ago it was. What can be known at that moment? For lowest_possible: which two logits does the loss see, and what does softmax make of them?")
+    failure_message="The error below says which part it is. For stopped: go through the losses from the left, and write down the lowest so far and how long ago it was. What can be known then? For lowest_possible: which two logits does the loss see, and what does softmax make of them?")
 def test_q5_example(stopped, lowest_possible):
     both = stopped([0.6, 0.5, 0.55, 0.52, 0.45, 0.4], 2)
     assert both is not None and len(both) == 2, 'stopped should return two things: epochs trained, epoch kept'
