@@ -108,9 +108,9 @@ def exact_p(labels, guess_a, guess_b):
     return float(min(1.0, 2 * tail))
 
 
-# %% q2 wrong: the example by heart
+# %% q2 wrong: the examples by heart
 def exact_p(labels, guess_a, guess_b):
-    return 0.125
+    return 0.375 if np.sum(guess_a != guess_b) == 5 else 1.0
 
 
 # %% q2 wrong: one-sided
@@ -352,7 +352,7 @@ def threshold_and_cost(validation, test, grid, false_alarm, miss):
 
 # %% q5 wrong: the example by heart
 def threshold_and_cost(validation, test, grid, false_alarm, miss):
-    return 0.4, 2.75
+    return 0.4 if len(grid) == 5 else 0.35, 2.75
 
 
 # %% q5 wrong: chosen on the test images
@@ -444,7 +444,7 @@ told = {name for name, p in zip(p_of, corrected(list(p_of.values())), strict=Tru
 
 # %% q6 wrong: the example by heart
 def corrected(p_values):
-    return np.array([0.06, 0.03, 0.06])
+    return np.array([0.06, 0.03, 0.06]) if len(p_values) == 3 else np.ones(2)
 
 
 told = {"flip", "rotation"}

@@ -14,7 +14,9 @@ def test_q5_example(threshold_and_cost):
     test = (np.array([0, 0, 1, 1]), np.array([0.2, 0.45, 0.1, 0.6]))
     threshold, cost = threshold_and_cost(validation, test, [0.5, 0.2, 0.4, 0.35, 0.8], 1, 10)
     assert threshold in (0.5, 0.2, 0.4, 0.35, 0.8), 'the threshold is one of the grid'
-    assert threshold != 0.35, 'another one is as cheap, and comes first in grid'
+    assert threshold != 0.35, '0.4 is as cheap and comes first in grid. Is a score equal to the threshold called dog?'
     assert threshold == 0.4, 'another threshold is the cheapest'
     assert abs(cost - 2.75) < 1e-09, 'the cost is not the one to be expected on new images'
+    threshold, _ = threshold_and_cost(validation, test, [0.8, 0.35, 0.4], 1, 10)
+    assert threshold == 0.35, 'in the grid 0.8, 0.35, 0.4 two are equally cheap, and 0.35 comes first'
 

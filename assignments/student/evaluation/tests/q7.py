@@ -11,12 +11,13 @@ points = 3
 def test_q7_example(split_by_group):
     import numpy as np
     groups = np.array([*'abcdefghijklmnopqrst', *'acegikmoqs', *'afkp'])
-    is_test = np.asarray(split_by_group(groups.copy(), 0.3, 1))
-    assert is_test.shape == (34,) and is_test.dtype == bool, '34 pictures: 34 times True or False'
-    sizes = {group: int((groups == group).sum()) for group in groups[is_test].tolist()}
-    assert not set(sizes) & set(groups[~is_test].tolist()), 'a group is on both sides'
-    assert is_test.sum() >= 0.3 * 34, 'the test set holds less than the share of the pictures'
-    assert is_test.sum() - max(sizes.values()) < 0.3 * 34, 'the share was reached before the last group came in'
+    for seed in range(10):
+        is_test = np.asarray(split_by_group(groups.copy(), 0.3, seed))
+        assert is_test.shape == (34,) and is_test.dtype == bool, '34 pictures: 34 times True or False'
+        sizes = {group: int((groups == group).sum()) for group in groups[is_test].tolist()}
+        assert not set(sizes) & set(groups[~is_test].tolist()), 'a group is on both sides'
+        assert is_test.sum() >= 0.3 * 34, 'the test set holds less than the share of the pictures'
+        assert is_test.sum() - max(sizes.values()) < 0.3 * 34, 'the share was reached before the last group came in'
 
 @test_case(points=0.25, hidden=False, 
     success_message="The same seed gives the same split, another seed another one.", 

@@ -7,7 +7,7 @@ points = 2
 
 @test_case(points=0.5, hidden=False, 
     success_message="The shape is right, and so are the numbers of this example.", 
-    failure_message="Which axes of (n, h, w, d) count places, and which one maps? The places become one number: which one, by the name *average* pooling?")
+    failure_message="Which axes of (n, h, w, d) count places, and which axis counts the maps? The places become one number: which one, by the name *average* pooling?")
 def test_q1_example(pooled):
     import numpy as np
     maps = np.arange(24.0).reshape(1, 2, 3, 4)

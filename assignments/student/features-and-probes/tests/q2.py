@@ -11,6 +11,7 @@ points = 3
 def test_q2_example(standardised):
     import numpy as np
     result = standardised(np.array([[0.0, 5.0, 0.1], [2.0, 5.0, 0.1]] * 3), np.array([[4.0, 7.0, 0.6]]))
+    assert result is not None, 'the function returns nothing yet'
     assert len(result) == 2, 'two arrays are to be returned: training features and the others'
     train, other = (np.asarray(one) for one in result)
     assert train.shape == (6, 3) and other.shape == (1, 3), 'the shapes are to stay as they were'
@@ -26,7 +27,8 @@ def test_q2_inputs_in_place(standardised):
     import numpy as np
     train, other = (np.array([[1.0, 8.0], [5.0, 2.0], [3.0, 2.0]]), np.array([[4.0, 7.0]]))
     before = (train.copy(), other.copy())
-    assert len(standardised(train, other)) == 2, 'two arrays are to be returned: training features and the others'
+    result = standardised(train, other)
+    assert result is not None and len(result) == 2, 'two arrays are to be returned: training features and the others'
     assert np.array_equal(train, before[0]), 'the training features that were handed in have changed'
     assert np.array_equal(other, before[1]), 'the other features that were handed in have changed'
 
