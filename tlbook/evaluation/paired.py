@@ -293,6 +293,23 @@ def compare(
 ) -> PairedTest:
     """Which of two models is more accurate, or "cannot tell": McNemar's exact test.
 
+    Parameters
+    ----------
+    labels : array_like of int, shape (n,)
+        The true classes of the images that both models answered.
+    pred_a, pred_b : array_like of int, shape (n,)
+        Classes that the two models predict.
+    names : tuple of str
+        How the models are called in the verdict.
+    confidence : float
+        Of the interval of the difference.
+
+    Returns
+    -------
+    PairedTest
+        Among other things ``p_value`` (two-sided), ``difference`` (an estimate with its interval), ``only_a`` and
+        ``only_b`` (images on which just one is right), ``winner`` (a name, or None) and ``verdict`` (in words).
+
     Examples
     --------
     >>> labels = np.zeros(1000, int)
