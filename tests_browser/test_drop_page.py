@@ -1,16 +1,17 @@
-"""The local page in a browser: a photo is dropped on it, chosen, and refused."""
+"""The page of `tlbook serve`: a photo is dropped on it, chosen, and refused."""
+
+from __future__ import annotations
 
 import base64
 import threading
 
 import pytest
-from classifier_browser import CHROMIUM, DRIVER, Browser
 from classifier_folders import OPTIONS, class_folders, data, picture
+from pages import NARROW, STICKING_OUT
+from selenium.webdriver.common.by import By
 
 from tlbook import classifier
 from tlbook.classifier import PhotoServer
-
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
 
 DROP = """
 const bytes = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0));
@@ -28,7 +29,9 @@ ANSWERED = "return document.querySelector('#answer strong, #answer .error')?.tex
 def server(tmp_path_factory):
     root = tmp_path_factory.mktemp("page")
     folder = class_folders(root / "photos", "cat", "<b>dog", n=14)
-    result = classifier.train(folder, root / "out", strategy="probe", **OPTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLBOOK_CACHE", str(root / "cache"))
+        result = classifier.train(folder, root / "out", strategy="probe", **OPTIONS)
     with PhotoServer(result.model, port=0) as running:
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
@@ -37,28 +40,24 @@ def server(tmp_path_factory):
         thread.join(10)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
+KNOWS = "return document.getElementById('about').textContent.includes('knows')"
 
 
 @pytest.fixture
 def page(browser, server):
     browser.open(server.url)
-    browser.wait("return document.getElementById('about').textContent.includes('knows')")
-    browser.complaints()
+    browser.wait(KNOWS)
     return browser
 
 
 def drop(page, body, name="photo.jpg"):
-    page.run(DROP, base64.b64encode(body).decode(), name)
+    page.script(DROP, base64.b64encode(body).decode(), name)
     return page.wait(ANSWERED)
 
 
 def test_the_page_says_what_the_model_knows(page):
-    assert "The model knows <b>dog, cat, and nothing else" in page.text()
-    assert page.run("return document.querySelectorAll('#about b').length") == 0
+    assert "The model knows <b>dog, cat, and nothing else" in page.script("return document.body.innerText")
+    assert page.script("return document.querySelectorAll('#about b').length") == 0
 
 
 @pytest.mark.parametrize("kind", [0, 1])
@@ -69,39 +68,46 @@ def test_a_dropped_photo_is_shown_and_classified(page, server, kind):
     name, p = expected["probabilities"][0]
     assert said.startswith(f"{name}, ") and said.endswith(" %")
     assert float(said.split()[-2]) == pytest.approx(100 * p, abs=0.11)
-    rows = page.run("return [...document.querySelectorAll('#answer tr')].map(r => r.innerText.trim())")
+    rows = page.script("return [...document.querySelectorAll('#answer tr')].map(r => r.innerText.trim())")
     assert [row.split("\t")[0].strip() for row in rows] == [name for name, _ in expected["probabilities"]]
     width = page.wait("return document.querySelector('#drop img')?.naturalWidth")
     assert width == 120
-    assert page.complaints() == []
+    assert page.errors() == []
 
 
 def test_a_chosen_photo_is_classified_and_so_is_the_next(page, server, tmp_path):
     for kind in (0, 1):
         path = tmp_path / f"{kind}.jpg"
         path.write_bytes(data(picture(71, kind, 100), "JPEG"))
-        page.run("document.getElementById('answer').replaceChildren()")
-        page.choose_file("#file", path)
+        page.script("document.getElementById('answer').replaceChildren()")
+        page.driver.find_element(By.ID, "file").send_keys(str(path))
         assert page.wait(ANSWERED).startswith(server.answer(path.read_bytes())["label"] + ", ")
-    assert page.complaints() == []
+    assert page.errors() == []
 
 
 def test_a_file_that_is_no_photo_gets_a_sentence(page):
     assert drop(page, b"only words\n" * 50, "<i>words.jpg") == (
         "No answer for <i>words.jpg: not an image in a format that is read here"
     )
-    assert page.run("return document.querySelectorAll('#answer i, #drop i').length") == 0
+    assert page.script("return document.querySelectorAll('#answer i, #drop i').length") == 0
 
 
 def test_the_keyboard_reaches_the_choice(page):
-    assert page.run("document.getElementById('file').focus(); return document.activeElement.id") == "file"
-    assert page.run("return document.querySelector('label[for=file]').textContent").startswith("Drop a photo")
-    assert page.run("return document.getElementById('answer').getAttribute('aria-live')") == "polite"
+    assert page.script("document.getElementById('file').focus(); return document.activeElement.id") == "file"
+    assert page.script("return document.querySelector('label[for=file]').textContent").startswith("Drop a photo")
+    assert page.script("return document.getElementById('answer').getAttribute('aria-live')") == "polite"
+
+
+def test_it_is_readable_by_everyone_and_on_a_phone(page, server):
+    drop(page, data(picture(74), "JPEG"))
+    page.size(NARROW)
+    assert page.script(STICKING_OUT) == []
+    assert page.violations() == []
 
 
 def test_nothing_was_asked_of_another_machine(page, server):
     drop(page, data(picture(72), "JPEG"))
-    asked = page.run("return performance.getEntriesByType('resource').map(one => one.name)")
+    asked = page.script("return performance.getEntriesByType('resource').map(one => one.name)")
     assert asked and all(one.startswith((server.url, "blob:", "data:")) for one in asked)
 
 
@@ -110,7 +116,7 @@ def test_a_server_that_is_gone_is_said(browser, server):
         thread = threading.Thread(target=other.serve_forever, daemon=True)
         thread.start()
         browser.open(other.url)
-        browser.wait("return document.getElementById('about').textContent.includes('knows')")
+        browser.wait(KNOWS)
         other.shutdown()
         thread.join(10)
     assert "is it still running?" in drop(browser, data(picture(73), "JPEG"))
