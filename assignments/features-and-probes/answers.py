@@ -343,7 +343,9 @@ for name in ("pretrained", "random weights", "raw pixels"):
 what_transfers = "learned weights"
 
 # %% q5 wrong: the form that the public check wants by heart, the lists made up
-predicted = {name: np.arange(400) // (k + 1) % 2 for k, name in enumerate(("pretrained", "random weights", "raw pixels"))}
+predicted = {
+    name: np.arange(400) // (k + 1) % 2 for k, name in enumerate(("pretrained", "random weights", "raw pixels"))
+}
 what_transfers = "learned weights"
 
 # %% q5 wrong: the architecture is given the credit, since all networks of its kind have it

@@ -306,7 +306,7 @@ def precision_recall(
         axes.set_ylabel("precision (%)")
         percent_axis(axes, "x")
         percent_axis(axes)
-        axes.legend(loc="lower left")
+        axes.legend(loc="center left")
         return finished(figure)
 
 

@@ -260,7 +260,7 @@ class Step(NamedTuple):
     value : str
         What came out on the way there.
     slope : str
-        What reached the step on the way back: how the loss changes with its output. Empty if nothing did.
+        What reached the step in the backward pass: how the loss changes with its output. Empty if nothing did.
     frozen : bool
         Whether the step has weights that are not to be changed.
     """
@@ -306,7 +306,7 @@ def there_and_back(steps: Sequence[Step]) -> Figure:
             axes.add_patch(FancyArrowPatch((x - 0.5, 0.12), (x, 0.12), color=INK, **arrow))
             if steps[number - 1].slope:
                 axes.add_patch(FancyArrowPatch((x, -0.12), (x - 0.5, -0.12), color=BACKWARD, linestyle="--", **arrow))
-    axes.text(0, 1.02, "there: values", fontsize=10, color=INK)
-    axes.text(0, -1.08, "back: how the loss changes", fontsize=10, color=BACKWARD, va="top")
+    axes.text(0, 1.02, "forward pass: values", fontsize=10, color=INK)
+    axes.text(0, -1.08, "backward pass: how the loss changes", fontsize=10, color=BACKWARD, va="top")
     axes.set(xlim=(-0.35, 1.6 * len(steps) - 0.15), ylim=(-1.3, 1.25))
     return figure
