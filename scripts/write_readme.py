@@ -104,8 +104,8 @@ def block(page: str) -> str:
         "",
     ]
     written += [
-        "The interval is that of one model with the mean accuracy on as many test images; the last column is the range over "
-        "seeds. Whether one method beats another is decided by paired tests in the chapters. The drawings were tuned, with these "
+        "The interval is the Wilson interval for one model whose accuracy is the mean over the seeds, on that many test images: "
+        "it says how far other test images would move it. The last column is the range over seeds. Whether one method beats another is decided by paired tests in the chapters. The drawings were tuned, with these "
         "accuracies in view, until effects known from photos appear: they show that the methods work as described, not how "
         "well they do elsewhere.",
         "",
@@ -118,7 +118,7 @@ RECIPES = {
     "tensorflow-tutorial": "TensorFlow tutorial",
     "keras-guide": "Keras guide",
     "chollet-cached": "Chollet and Watson, cached features",
-    "chollet-tuned": "Chollet and Watson, frozen network, then tuned",
+    "chollet-tuned": "Chollet and Watson, frozen network, then “fine-tuned”",
 }
 
 
@@ -149,7 +149,8 @@ def recipes() -> list[str]:
         *lines,
         ours,
         "",
-        f"One run each. The first run of the probe, which also writes the network for ONNX Runtime, takes {first:.0f} seconds. "
+        "One run each; seconds are those of the recipe as published, and of the probe the median of three later runs. Its first "
+        f"run, which also writes the network for ONNX Runtime, takes {first:.0f} seconds. "
         "It sees images of 224 pixels and the recipes 150 to 180, as published; the chapter on recipes takes that apart.",
         "",
     ]

@@ -72,10 +72,14 @@ class PairedTest:
         parts = [f"{a} − {b}: {self.difference}"]
         if self.only_a is not None:
             parts.append(f"only {a} right on {self.only_a} of {self.n}, only {b} on {self.only_b}")
+        return "; ".join([*parts, f"{self.p_text}: {self.verdict}"])
+
+    @property
+    def p_text(self) -> str:
+        """The p-value that decides, in words: ``"p = 0.012"``, or ``"p < 0.001 (corrected)"`` where several were tested."""
         shown = self.p_value if self.adjusted_p is None else self.adjusted_p
-        adjusted = "" if self.adjusted_p is None else " (corrected)"
-        p = "p < 0.001" if shown < 0.001 else f"p = {shown:.3f}"
-        return "; ".join([*parts, f"{p}{adjusted}: {self.verdict}"])
+        corrected = "" if self.adjusted_p is None else " (corrected)"
+        return ("p < 0.001" if shown < 0.001 else f"p = {shown:.3f}") + corrected
 
 
 def _right(labels: Any, pred_a: Any, pred_b: Any) -> tuple[np.ndarray, np.ndarray]:
