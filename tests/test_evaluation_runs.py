@@ -57,6 +57,22 @@ def test_false_alarms_stay_below_the_level():
     assert alarms <= 24  # 8 %, the upper end of what 5 % gives in 300 trials
 
 
+@pytest.mark.parametrize(("runs", "most"), [(5, 0.065), (10, 0.095)])
+def test_false_alarms_where_runs_and_images_bring_as_much_luck_as_each_other(runs, most):
+    """What the docstring says of it; the bounds are three standard errors above 4 and 7 %."""
+    rng, images, alarms, trials = np.random.default_rng(0), 400, 0, 600
+    of_image = 0.15
+    of_run = of_image * np.sqrt(runs / images)  # as large in the mean over images as the other in that over runs
+
+    def method():
+        p = 0.75 + rng.normal(0, of_run, (runs, 1)) + rng.normal(0, of_image, (1, images))
+        return rng.random((runs, images)) < p
+
+    for _ in range(trials):
+        alarms += evaluation.compare_runs(method(), method()).winner is not None
+    assert 0.01 < alarms / trials < most
+
+
 def test_the_cheapest_that_cannot_be_told_from_the_best_is_chosen():
     dear = drawn(0.95, 0)
     middle = dear.copy()
