@@ -62,7 +62,9 @@ def main() -> None:
     for name, python, extra in plan:
         status, summary, seconds = compare(python, extra)
         worst = max(worst, status)
-        print(f"{name}: {'FAILED' if status else 'same'} ({seconds:.0f} s){': ' + summary if status else ''}", flush=True)
+        print(
+            f"{name}: {'FAILED' if status else 'same'} ({seconds:.0f} s){': ' + summary if status else ''}", flush=True
+        )
         table.add_row(name, "FAILED" if status else "same", f"{seconds:.0f}", escape(summary))
     Console(width=140).print(table)
     sys.exit(bool(worst))

@@ -105,9 +105,9 @@ def block(page: str) -> str:
     ]
     written += [
         "The interval is the Wilson interval for one model whose accuracy is the mean over the seeds, on that many test images: "
-        "it says how far other test images would move it. The last column is the range over seeds. Whether one method beats another is decided by paired tests in the chapters. The drawings were tuned, with these "
-        "accuracies in view, until effects known from photos appear: they show that the methods work as described, not how "
-        "well they do elsewhere.",
+        "it says how far other test images would move it. The last column is the range over seeds. Whether one method beats "
+        "another is decided by paired tests in the chapters. The drawings were tuned, with these accuracies in view, until "
+        "effects known from photos appear: they show that the methods work as described, not how well they do elsewhere.",
         "",
         *recipes(),
     ]
