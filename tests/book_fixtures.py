@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import book_notebooks
 import nbformat
+import pytest
 import record
+import run_book
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = book_notebooks.ROOT
@@ -73,3 +77,20 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> Path:
 
 
 __all__ = ["PNG", "ROOT", "book_notebooks", "record", "small_chapter", "stored_small_chapter", "write"]
+
+
+def make_mini_book(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A book of one small chapter, with the real settings, glossary and bibliography, which the scripts take for theirs."""
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    for name in ("_config.yml", "book/glossary.md", "book/bibliography.md", "book/references.bib"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "book" / "index.md").write_text("# Book\n\n[](feature-extraction.ipynb) and [](run-report.md)\n")
+    pages = ["feature-extraction", "glossary", "bibliography"]
+    toc = {"format": "jb-book", "root": "book/index"}
+    toc["parts"] = [{"caption": "Chapters", "chapters": [{"file": f"book/{page}"} for page in pages]}]
+    (root / "_toc.yml").write_text(yaml.safe_dump(toc))
+    write(stored_small_chapter(), root / "book" / "feature-extraction.ipynb")
+    monkeypatch.setattr(book_notebooks, "ROOT", root)
+    monkeypatch.setattr(book_notebooks, "BUILD", root / "_build")
+    monkeypatch.setattr(run_book, "ROOT", root)
+    return root

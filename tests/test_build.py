@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,7 +20,7 @@ import run_results
 import setup_env
 import write_readme
 import yaml
-from book_fixtures import ROOT, small_chapter, stored_small_chapter, write
+from book_fixtures import ROOT, make_mini_book, small_chapter, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -230,21 +229,7 @@ def test_no_more_notebooks_at_once_than_fit(monkeypatch):
 
 @pytest.fixture
 def mini_book(tmp_path, monkeypatch):
-    """A book of one small chapter, with the real settings, glossary and bibliography."""
-    root = tmp_path / "project"
-    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
-    for name in ("_config.yml", "book/glossary.md", "book/bibliography.md", "book/references.bib"):
-        shutil.copy(ROOT / name, root / name)
-    (root / "book" / "index.md").write_text("# Book\n\n[](feature-extraction.ipynb) and [](run-report.md)\n")
-    pages = ["feature-extraction", "glossary", "bibliography"]
-    toc = {"format": "jb-book", "root": "book/index"}
-    toc["parts"] = [{"caption": "Chapters", "chapters": [{"file": f"book/{page}"} for page in pages]}]
-    (root / "_toc.yml").write_text(yaml.safe_dump(toc))
-    write(stored_small_chapter(), root / "book" / "feature-extraction.ipynb")
-    monkeypatch.setattr(book_notebooks, "ROOT", root)
-    monkeypatch.setattr(book_notebooks, "BUILD", root / "_build")
-    monkeypatch.setattr(run_book, "ROOT", root)
-    return root
+    return make_mini_book(tmp_path / "project", monkeypatch)
 
 
 def test_a_book_is_built_from_notebooks_just_run_and_asks_nothing_of_the_network(mini_book, monkeypatch, capsys):

@@ -24,7 +24,7 @@ const style = document.createElement("style");
 style.textContent = "* {transition: none !important; animation: none !important}";
 document.head.append(style);
 const seen = new Set();
-for (const word of document.querySelectorAll(".highlight pre span, dt.sig span, dt.sig em, code span")) {
+for (const word of document.querySelectorAll(".highlight pre span:not(.line), dt.sig span, dt.sig em, code span")) {
   const around = word.parentElement.closest("div[class*='highlight-'], dt.sig, a, code");
   const ground = Boolean(word.closest(".cell_output, .admonition, table"));
   const kind = [word.tagName, word.className, around?.className, ground].join("|");

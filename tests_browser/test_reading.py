@@ -226,7 +226,9 @@ def test_paper_gets_the_text_and_nothing_around_it(browser, site):
     )
     assert browser.script("return getComputedStyle(document.querySelector('article p')).color") == "rgb(0, 0, 0)"
     browser.script("dispatchEvent(new Event('beforeprint'))")
-    assert all(code.is_displayed() for code in browser.driver.find_elements(By.CSS_SELECTOR, "details pre"))
+    folded = browser.driver.find_elements(By.CSS_SELECTOR, "details pre")
+    assert folded
+    browser.until(lambda: all(code.is_displayed() for code in folded))
 
 
 def test_a_notebook_that_was_downloaded_runs(browser, site, tmp_path):
