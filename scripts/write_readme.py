@@ -38,11 +38,12 @@ def line(name: str, rows: results.Record) -> str:
 
 def headline() -> dict[str, evaluation.Estimate]:
     """What the picture shows, from top to bottom: the estimates of the first two tables, and of the other collection."""
-    sketches, probe = results.load("calibration"), small_probe()
+    sketches, probe, tuned = results.load("calibration"), small_probe(), results.load("tuning-photos")
     shown = {f"sketches: {stage}": mean_of(sketches.select(stage=stage)) for stage in STAGES}
     shown["photos: scratch"] = mean_of(results.load("scratch-photos").select(size="all"))
     shown["photos: linear probe"] = mean_of(probe)
-    shown["other photos: the same probe"] = oxford(probe)
+    shown["photos: fine-tuning"] = mean_of(tuned)
+    shown["other photos: linear probe"], shown["other photos: fine-tuning"] = oxford(probe), oxford(tuned)
     return shown
 
 
@@ -50,8 +51,22 @@ def small_probe() -> results.Record:
     return results.load("probe-photos").select(backbone="mobilenet_v2_035")
 
 
-def oxford(probe: results.Record) -> evaluation.Estimate:
-    return evaluation.wilson(round(478 * float(probe.column("accuracy oxford")[0])), 478)
+def oxford(rows: results.Record) -> evaluation.Estimate:
+    """The same on the photos of the other collection."""
+    return evaluation.wilson(round(478 * float(np.mean(rows.column("accuracy oxford")))), 478)
+
+
+def told_apart(probe: results.Record, tuned: results.Record) -> str:
+    """Whether fine-tuning beats the probe on photos, by tests over runs and over images: a sentence."""
+    said = []
+    for column, n in (("right", 1000), ("right oxford", 478)):
+        runs = np.array([evaluation.unpack_right(row[column], n) for row in tuned])
+        one = evaluation.unpack_right(probe.rows[0][column], n)
+        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), ("fine-tuning", "the probe")))
+    if not any(test.winner for test in said):
+        differences = " and ".join(str(test.difference) for test in said)
+        return f"Fine-tuning and the probe cannot be told apart on either: {differences}."
+    return " ".join(f"{test}." for test in said)
 
 
 def said_by_picture() -> str:
@@ -93,14 +108,15 @@ def block(page: str) -> str:
         [line(stage, sketches.select(stage=stage)) for stage in STAGES],
     )
     scratch = results.load("scratch-photos").select(size="all")
-    probe = small_probe()
+    probe, tuned = small_probe(), results.load("tuning-photos")
     written += table(
         "**Photos**, cat or dog: 1,600 training and 1,000 test photos; MobileNetV2 0.35 pretrained on ImageNet, at 224 pixels. "
-        f"{len(scratch)} seeds from scratch, at 96 pixels.",
-        [line("scratch", scratch), line("linear probe", probe)],
+        f"{len(scratch)} seeds from scratch, at 96 pixels, and {len(tuned)} of fine-tuning.",
+        [line("scratch", scratch), line("linear probe", probe), line("fine-tuning", tuned)],
     )
     written += [
-        f"On 478 photos of another collection (Oxford-IIIT Pet) the same probe is right on {oxford(probe)}.",
+        f"On 478 photos of another collection (Oxford-IIIT Pet) the same probe is right on {oxford(probe)}, and the fine-tuned "
+        f"networks on {oxford(tuned)} on average. {told_apart(probe, tuned)}",
         "",
     ]
     written += [
