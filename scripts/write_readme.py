@@ -24,9 +24,9 @@ STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
 PICTURE = Path("book", "_static", "what-came-out.png")
 
 
-def mean_of(rows: results.Record, n: int = 1000) -> evaluation.Estimate:
+def mean_of(rows: results.Record, column: str = "test_accuracy", n: int = 1000) -> evaluation.Estimate:
     """Mean accuracy over the runs, with the Wilson interval of one model that gets as many of n images right."""
-    return evaluation.wilson(round(float(np.mean(rows.column("test_accuracy"))) * n), n)
+    return evaluation.wilson(round(float(np.mean(rows.column(column))) * n), n)
 
 
 def line(name: str, rows: results.Record) -> str:
@@ -53,7 +53,7 @@ def small_probe() -> results.Record:
 
 def oxford(rows: results.Record) -> evaluation.Estimate:
     """The same on the photos of the other collection."""
-    return evaluation.wilson(round(478 * float(np.mean(rows.column("accuracy oxford")))), 478)
+    return mean_of(rows, "accuracy oxford", 478)
 
 
 def told_apart(probe: results.Record, tuned: results.Record) -> str:

@@ -1,14 +1,23 @@
 """Folders of tiny pictures, good and bad, for the tests of tlbook.classifier."""
 
+from __future__ import annotations
+
+import contextlib
 import io
 import os
 import shutil
 import struct
+import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from tlbook.classifier import PhotoServer
 
 SIDE = 40
 OPTIONS = {"backbone": "sketchnet", "input_size": 32, "progress": False, "say": lambda line: None}
@@ -35,6 +44,19 @@ def class_folders(root: Path, *names: str, n: int = 12, first: int = 0) -> Path:
         for i in range(first, first + n):
             picture(i, kind).save(folder / f"{i:03}.png")
     return root
+
+
+@contextlib.contextmanager
+def served(model) -> Iterator[PhotoServer]:
+    """The local page of a model, or of a loaded classifier, on a free port."""
+    from tlbook.classifier import PhotoServer  # here, since most who import this file need no model
+
+    with PhotoServer(model, port=0) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join(10)
 
 
 def hard_folders(root: Path, n: int = 40) -> Path:

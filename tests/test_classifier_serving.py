@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from classifier_folders import CONVERTED, LEFT_OUT, OPTIONS, TAKEN, class_folders, data, picture
+from classifier_folders import CONVERTED, LEFT_OUT, OPTIONS, TAKEN, class_folders, data, picture, served
 
 from tlbook import classifier, cli
 from tlbook.classifier import PhotoServer, Unusable, serving
@@ -28,12 +28,8 @@ def result(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(result):
-    with PhotoServer(result.model, port=0) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
+    with served(result.model) as running:
         yield running
-        running.shutdown()
-        thread.join(10)
 
 
 def ask(server, path, body=None, method=None, **headers):
@@ -241,12 +237,8 @@ def test_the_server_is_gone_after_it_was_closed(result):
 
 
 def test_a_connection_opened_in_advance_ends_with_the_server(result):
-    with PhotoServer(result.model, port=0) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
+    with served(result.model) as running:
         idle = socket.create_connection(("127.0.0.1", running.server_port), timeout=20)
         assert ask(running, "/model")[0] == 200  # connections are taken in order, so the idle one is taken too
-        running.shutdown()
-        thread.join(10)
     with idle:
         assert idle.recv(1) == b""

@@ -59,7 +59,7 @@ def test_false_alarms_stay_below_the_level():
 
 @pytest.mark.parametrize(("runs", "most"), [(5, 0.065), (10, 0.095)])
 def test_false_alarms_where_runs_and_images_bring_as_much_luck_as_each_other(runs, most):
-    """What the docstring says of it; the bounds are three standard errors above 4 and 7 %."""
+    """What the docstring says of it; the bounds are two to three standard errors above 4 and 7 %."""
     rng, images, alarms, trials = np.random.default_rng(0), 400, 0, 600
     of_image = 0.15
     of_run = of_image * np.sqrt(runs / images)  # as large in the mean over images as the other in that over runs

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import threading
 
 import pytest
-from classifier_folders import OPTIONS, class_folders, data, picture
+from classifier_folders import OPTIONS, class_folders, data, picture, served
 from pages import NARROW, STICKING_OUT
 from selenium.webdriver.common.by import By
 
 from tlbook import classifier
-from tlbook.classifier import PhotoServer
 
 DROP = """
 const bytes = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0));
@@ -32,27 +30,30 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLBOOK_CACHE", str(root / "cache"))
         result = classifier.train(folder, root / "out", strategy="probe", **OPTIONS)
-    with PhotoServer(result.model, port=0) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
+    with served(result.model) as running:
         yield running
-        running.shutdown()
-        thread.join(10)
 
 
+PATIENCE = 60  # seconds: a network answers, perhaps on a busy machine
 KNOWS = "return document.getElementById('about').textContent.includes('knows')"
 
 
 @pytest.fixture
 def page(browser, server):
     browser.open(server.url)
-    browser.wait(KNOWS)
+    browser.wait(KNOWS, seconds=PATIENCE)
+    complaints(browser)
     return browser
+
+
+def complaints(page) -> list[str]:
+    """What the page wrote to the console since the last call, warnings too."""
+    return [entry["message"] for entry in page.driver.get_log("browser")]
 
 
 def drop(page, body, name="photo.jpg"):
     page.script(DROP, base64.b64encode(body).decode(), name)
-    return page.wait(ANSWERED)
+    return page.wait(ANSWERED, seconds=PATIENCE)
 
 
 def test_the_page_says_what_the_model_knows(page):
@@ -70,9 +71,9 @@ def test_a_dropped_photo_is_shown_and_classified(page, server, kind):
     assert float(said.split()[-2]) == pytest.approx(100 * p, abs=0.11)
     rows = page.script("return [...document.querySelectorAll('#answer tr')].map(r => r.innerText.trim())")
     assert [row.split("\t")[0].strip() for row in rows] == [name for name, _ in expected["probabilities"]]
-    width = page.wait("return document.querySelector('#drop img')?.naturalWidth")
+    width = page.wait("return document.querySelector('#drop img')?.naturalWidth", seconds=PATIENCE)
     assert width == 120
-    assert page.errors() == []
+    assert complaints(page) == []
 
 
 def test_a_chosen_photo_is_classified_and_so_is_the_next(page, server, tmp_path):
@@ -81,8 +82,8 @@ def test_a_chosen_photo_is_classified_and_so_is_the_next(page, server, tmp_path)
         path.write_bytes(data(picture(71, kind, 100), "JPEG"))
         page.script("document.getElementById('answer').replaceChildren()")
         page.driver.find_element(By.ID, "file").send_keys(str(path))
-        assert page.wait(ANSWERED).startswith(server.answer(path.read_bytes())["label"] + ", ")
-    assert page.errors() == []
+        assert page.wait(ANSWERED, seconds=PATIENCE).startswith(server.answer(path.read_bytes())["label"] + ", ")
+    assert complaints(page) == []
 
 
 def test_a_file_that_is_no_photo_gets_a_sentence(page):
@@ -112,11 +113,7 @@ def test_nothing_was_asked_of_another_machine(page, server):
 
 
 def test_a_server_that_is_gone_is_said(browser, server):
-    with PhotoServer(server.classifier, port=0) as other:
-        thread = threading.Thread(target=other.serve_forever, daemon=True)
-        thread.start()
+    with served(server.classifier) as other:
         browser.open(other.url)
-        browser.wait(KNOWS)
-        other.shutdown()
-        thread.join(10)
+        browser.wait(KNOWS, seconds=PATIENCE)
     assert "is it still running?" in drop(browser, data(picture(73), "JPEG"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import run_book
+import serve
 from book_fixtures import make_mini_book
 from notebook_runs import Run
 from pages import NARROW, STICKING_OUT
@@ -24,11 +23,6 @@ ADDRESSES = {
 }
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments) -> None:
-        """Say nothing of each request."""
-
-
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory):
     """Where the pages are served that a workflow of the fork builds from a chapter that was run before."""
@@ -41,7 +35,7 @@ def fork(tmp_path_factory):
         report = run_book.report_on([Run(source=chapter, output=chapter, seconds=70.0)], "sketches")
         run_book.stage({chapter: chapter}, report, root / "_build" / "source")
         run_book.build(root / "_build" / "source", root / "_build" / "pages", root / "_build" / "html", report)
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=root / "_build" / "html")) as running:
+        with serve.server(0) as running:
             threading.Thread(target=running.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{running.server_address[1]}/book"
             running.shutdown()
