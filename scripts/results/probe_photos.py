@@ -10,22 +10,39 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from tlbook import backbones, datasets, evaluation, features, results, transfer
 
 BACKBONES = ("mobilenet_v2_035",)
 INPUT_SIZE = 224
 
 
+def all_splits() -> dict[str, datasets.Split]:
+    """Every photo: three splits of the one collection, and the other collection."""
+    photos, oxford = datasets.load("photos"), datasets.load("oxford")
+    return {"train": photos.train, "validation": photos.validation, "test": photos.test, "oxford": oxford.test}
+
+
+def outcome(right: dict[str, np.ndarray]) -> dict[str, float | str]:
+    """What a row holds of the answers on both collections: share and list of those that were right."""
+    return {
+        "test_accuracy": float(right["test"].mean()),
+        "right": evaluation.pack_right(right["test"]),
+        "accuracy oxford": float(right["oxford"].mean()),
+        "right oxford": evaluation.pack_right(right["oxford"]),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=("photos",), default="photos")
     parser.parse_args()
-    photos, oxford = datasets.load("photos"), datasets.load("oxford")
-    splits = {"train": photos.train, "validation": photos.validation, "test": photos.test, "oxford": oxford.test}
+    splits = all_splits()
     recorder = results.Recorder(
         "probe-photos",
         "python scripts/results/probe_photos.py",
-        about=f"Linear probes on {len(photos.train):,} photos, tested on {len(photos.test):,} and on another collection",
+        about=f"Linear probes on {len(splits['train']):,} photos, tested on {len(splits['test']):,} and on another collection",
         conditions={"input size": INPUT_SIZE, **{name: split.fingerprint for name, split in splits.items()}},
     )
     for name in BACKBONES:
@@ -42,12 +59,7 @@ def main() -> None:
             {"backbone": name},
             weights=backbone.fingerprint,
             C=probe.C,
-            test_accuracy=float(right["test"].mean()),
-            right=evaluation.pack_right(right["test"]),
-            **{
-                "accuracy oxford": float(right["oxford"].mean()),
-                "right oxford": evaluation.pack_right(right["oxford"]),
-            },
+            **outcome(right),
         )
         print(f"{name}: test {right['test'].mean():.3f}, Oxford {right['oxford'].mean():.3f}", flush=True)
 

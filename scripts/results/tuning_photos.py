@@ -17,13 +17,14 @@ import argparse
 import time
 
 from calibration import COMMON, gentle
+from probe_photos import INPUT_SIZE, all_splits, outcome
 
-from tlbook import backbones, datasets, evaluation, features, results, transfer
+from tlbook import backbones, evaluation, features, results, transfer
 
 import keras  # isort: skip
 
 SEEDS = range(5)
-BACKBONE, INPUT_SIZE = "mobilenet_v2_035", 224
+BACKBONE = "mobilenet_v2_035"
 RECIPE = COMMON | {"learning_rate": 1e-4, "batch_size": 32, "epochs": 6}
 
 
@@ -31,13 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=("photos",), default="photos")
     parser.parse_args()
-    photos, oxford = datasets.load("photos"), datasets.load("oxford")
-    splits = {"train": photos.train, "validation": photos.validation, "test": photos.test, "oxford": oxford.test}
+    splits = all_splits()
     backbone = backbones.load(BACKBONE, input_size=INPUT_SIZE)
     recorder = results.Recorder(
         "tuning-photos",
         "python scripts/results/tuning_photos.py",
-        about=f"LP-FT on {len(photos.train):,} photos, tested on {len(photos.test):,} and on another collection",
+        about=f"LP-FT on {len(splits['train']):,} photos, tested on {len(splits['test']):,} and on another collection",
         conditions={
             "input size": INPUT_SIZE,
             "recipe": RECIPE,
@@ -45,12 +45,13 @@ def main() -> None:
             **{name: split.fingerprint for name, split in splits.items()},
         },
     )
+    missing = [seed for seed in SEEDS if not recorder.done(seed=seed)]
+    if not missing:
+        return  # before anything is computed
     pairs = {name: (split.images(INPUT_SIZE), split.labels) for name, split in splits.items()}
     x = {part: features.extract(backbone, pairs[part][0], cache=False) for part in ("train", "validation")}
     probe = transfer.linear_probe(x["train"], pairs["train"][1], x["validation"], pairs["validation"][1])
-    for seed in SEEDS:
-        if recorder.done(seed=seed):
-            continue
+    for seed in missing:
         keras.utils.set_random_seed(seed)
         began = time.perf_counter()
         model = transfer.attach_head(backbone, probe)
@@ -68,12 +69,7 @@ def main() -> None:
             seconds=round(seconds, 1),
             best_epoch=history.best_epoch + 1,
             validation_loss=round(history.validation_loss[history.best_epoch], 4),
-            test_accuracy=float(right["test"].mean()),
-            right=evaluation.pack_right(right["test"]),
-            **{
-                "accuracy oxford": float(right["oxford"].mean()),
-                "right oxford": evaluation.pack_right(right["oxford"]),
-            },
+            **outcome(right),
         )
         print(
             f"seed {seed}: test {right['test'].mean():.3f}, Oxford {right['oxford'].mean():.3f}, {seconds:.0f} s",
