@@ -130,7 +130,8 @@ def install(python):
         ).returncode
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     if got_uv:  # seconds instead of a minute
-        pip = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+        # Compiled now, or every start of TensorFlow compiles it anew where the environment forbids writing bytecode.
+        pip = [python, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
     else:
         print("uv could not be installed; pip does the same more slowly.", flush=True)
         pip = [python, "-m", "pip", "install", *quiet]
