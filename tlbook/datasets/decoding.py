@@ -36,6 +36,8 @@ from PIL import (  # Image.open knows a format only once its module is imported
     WebPImagePlugin,  # noqa: F401
 )
 
+from tlbook._files import cores
+
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """Formats that are read. MPO, a JPEG of several pictures as some cameras write it, counts as JPEG."""
 
@@ -65,11 +67,7 @@ class BadImage(ValueError):
 
 def workers() -> int:
     """How many threads decode at once: the cores this process may use, at most 8."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        cores = os.cpu_count() or 1
-    return max(1, min(8, cores))
+    return max(1, min(8, cores()))
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._files import write_text
 from tlbook.datasets import Split
 from tlbook.evaluation import report_page
 from tlbook.evaluation.areas import average_precision, roc_area
@@ -182,17 +182,8 @@ class Report:
         OSError
             If the folder does not exist or cannot be written. What was there stays as it was.
         """
-        path, page = Path(path), self.html()
-        handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-            os.chmod(temporary, 0o644)  # mkstemp's files are for their owner only
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        write_text(path, self.html())
+        return Path(path)
 
 
 def report(
