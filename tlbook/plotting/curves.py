@@ -306,7 +306,8 @@ def precision_recall(
         axes.set_ylabel("precision (%)")
         percent_axis(axes, "x")
         percent_axis(axes)
-        axes.legend(loc="center left")
+        rare = min(one.prevalence for one in several.values()) < 0.3
+        axes.legend(loc="center left" if rare else "lower left")  # clear of the dotted line
         return finished(figure)
 
 
