@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from classifier_folders import OPTIONS, class_folders, hard_folders, picture
 
-from tlbook import classifier, cli, datasets, evaluation
+from tlbook import classifier, cli, datasets, evaluation, report
 from tlbook.classifier import Unusable, photos, runs, saved, strategy
 from tlbook.classifier.strategy import Fitted
 
@@ -81,9 +81,9 @@ def test_the_model_opens_in_keras_alone_and_gives_the_measured_answers(result, t
     p = evaluation.probabilities(np.asarray(logits))
     stored = np.array([[float(row[f"probability of {name}"]) for name in tested.class_names] for row in rows(result)])
     np.testing.assert_allclose(p, stored, atol=2e-5)
-    measured = evaluation.report(np.asarray(logits), tested)
+    measured = report.evaluate(np.asarray(logits), tested)
     assert result.metrics["test"]["accuracy"] == pytest.approx(measured.accuracy.value, abs=1e-6)
-    assert result.metrics["test"]["calibration"]["nll"] == pytest.approx(measured.calibration.nll.value, abs=1e-4)
+    assert result.metrics["test"]["calibration"]["nll"] == pytest.approx(measured.calibration["nll"].value, abs=1e-4)
 
 
 def test_class_names_and_origin_are_in_the_file(result):
@@ -341,8 +341,15 @@ def test_the_page_is_well_formed_and_asks_for_nothing(page):
 
 
 def test_the_page_holds_every_part(page, result):
-    for heading in ("Classes", "Confusion matrix", "Calibration", "Mistakes", "What the answers rest on", "Training"):
+    for heading in ("Classes", "Confusion matrix", "Mistakes", "What the answers rest on", "Calibration", "Training"):
         assert f"<h2>{heading}</h2>" in page
+    assert re.findall("<h2>(.*?)</h2>", page)[:4] == [
+        "Classes",
+        "Confusion matrix",
+        "Mistakes",
+        "What the answers rest on",
+    ]
+    assert page.count("Heat map for") == page.count("Photo: ") == result.metrics["test"]["mistakes"] + 3  # each once
     words = " ".join(Page(page).words)
     assert "Cost" in words and "Versions" in words and keras.__version__ in words
     assert result.metrics["command"] in words

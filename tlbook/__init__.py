@@ -2,8 +2,8 @@
 
 Data flows one way through it: :mod:`tlbook.datasets` → :mod:`tlbook.backbones`
 → :mod:`tlbook.features` → :mod:`tlbook.transfer` → :mod:`tlbook.evaluation`
-→ :mod:`tlbook.interpret`, :mod:`tlbook.plotting` → :mod:`tlbook.classifier`,
-the whole way in one call.
+→ :mod:`tlbook.interpret`, :mod:`tlbook.plotting` → :mod:`tlbook.report`
+→ :mod:`tlbook.classifier`, the whole way in one call.
 """
 
 __version__ = "0.1.0"

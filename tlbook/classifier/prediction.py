@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +14,19 @@ from typing import Any
 import numpy as np
 
 from tlbook import evaluation
+from tlbook import report as reports
 from tlbook._files import write_json
 from tlbook.classifier import saved
-from tlbook.classifier.measures import csv_text, measures
 from tlbook.classifier.photos import labelled
-from tlbook.classifier.saved import Classifier
-from tlbook.classifier.stages import SHORT
+from tlbook.classifier.saved import SHORT, Classifier
 from tlbook.classifier.unusable import Unusable, sentence, writing
 from tlbook.datasets import BadImage, Finding, LeftOut, decode
 from tlbook.datasets.decoding import in_order
 from tlbook.datasets.splits import printable
-from tlbook.evaluation import Report
 from tlbook.progress import bar
+from tlbook.report import Report
 
-__all__ = ["Evaluation", "Predictions", "evaluate", "predict"]
+__all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,24 @@ class Predictions:
     def csv(self) -> str:
         """A line for each photo: path, label, its probability, and that of every class."""
         return csv_text(self.paths, self.probabilities, self.class_names)
+
+
+def csv_text(
+    paths: Sequence[str],
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    truth: Iterable[str] | None = None,
+) -> str:
+    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class."""
+    guesses = probabilities.argmax(axis=1) if len(probabilities) else []
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    known = [] if truth is None else ["truth"]
+    writer.writerow(["path", "label", "probability", *known, *(f"probability of {name}" for name in class_names)])
+    truths = [[]] * len(paths) if truth is None else [[one] for one in truth]
+    for path, guess, row, true in zip(paths, guesses, probabilities, truths, strict=True):
+        writer.writerow([path, class_names[guess], f"{row[guess]:.6f}", *true, *(f"{p:.6f}" for p in row)])
+    return text.getvalue()
 
 
 def _classifier(model: Classifier | str | os.PathLike) -> Classifier:
@@ -164,11 +183,11 @@ class Evaluation:
     @property
     def metrics(self) -> dict[str, Any]:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
-        return {**measures(self.report), "seen in training": self.seen}
+        return {**self.report.to_dict(), "seen in training": self.seen}
 
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
-        lines = [self.report.text()]
+        lines = [str(self.report)]
         if self.seen:
             lines.append(f"note: the model was trained or chosen on {self.seen:,} of these photos, which flatters it")
         return "\n".join(lines)
@@ -208,7 +227,7 @@ def evaluate(
     if target is not None and (target.is_dir() or not target.parent.is_dir()):
         raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
     split, left_out = labelled(folder, classifier.class_names, progress=progress)
-    report = evaluation.report(classifier.logits(split, cache=True, progress=progress), split)
+    report = reports.evaluate(classifier.logits(split, cache=True, progress=progress), split)
     known = set(classifier.about.get("trained on", ()))
     result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in split.hashes))
     if target is not None:

@@ -38,6 +38,9 @@ _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5
 _MEMBERS = (_CONFIG, _WEIGHTS)
 _LARGEST = 2**31  # bytes of a member: no backbone here comes near it
 
+SHORT = 12
+"""Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
+
 CHUNK = 1024
 """Images whose features are kept together: as much is lost at most if a run is killed while it extracts."""
 

@@ -10,23 +10,21 @@ import numpy as np
 
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_json
-from tlbook.classifier import choice, page, photos, saved, strategy
-from tlbook.classifier.measures import csv_text, measures, number, short_measures
+from tlbook.classifier import choice, photos, saved, strategy
 from tlbook.classifier.photos import Photos
+from tlbook.classifier.prediction import csv_text
 from tlbook.classifier.runs import METRICS, Run
-from tlbook.classifier.saved import Classifier
+from tlbook.classifier.saved import SHORT, Classifier
 from tlbook.classifier.strategy import Fitted
 from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import Split
 from tlbook.datasets.splits import printable
-from tlbook.evaluation import Report
+from tlbook.report import Report, Training, evaluate
+from tlbook.report.metrics import number
 
 __all__ = ["MODEL", "PREDICTIONS", "REPORT", "Stages", "versions"]
 
 MODEL, REPORT, PREDICTIONS = "model.keras", "report.html", "predictions.csv"
-
-SHORT = 12
-"""Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
 _SAMPLE = 16  # test photos on which the written model is compared with what was measured
 _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
@@ -36,6 +34,20 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     names = ("tensorflow", "tensorflow-cpu", "jax", "keras", "numpy", "scikit-learn", "pillow", "onnxruntime")
     return {"tlbook": __version__, "python": platform.python_version(), **_files.versions(*names)}
+
+
+def _on_validation(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
+    """Number of photos, accuracy with its interval, and loss."""
+    if not len(labels):
+        return {"n": 0, "accuracy": None, "interval": None, "nll": None}
+    found = evaluation.accuracy(labels, evaluation.predictions(logits))
+    return {
+        "n": len(labels),
+        "accuracy": number(found.value),
+        "interval": [number(found.low), number(found.high)],
+        "confidence": found.confidence,
+        "nll": number(evaluation.negative_log_likelihood(labels, evaluation.probabilities(logits))),
+    }
 
 
 class Stages:
@@ -84,13 +96,13 @@ class Stages:
                 if kept == "probe"
                 else classifier.logits(self.photos.splits["test"], cache=True, progress=self.progress)
             )
-            report = evaluation.report(logits, self.photos.splits["test"], seed=self.options["seed"])
+            report = evaluate(logits, self.photos.splits["test"], seed=self.options["seed"])
         metrics = {
             "written by": "tlbook train",
             "key": self.state.key,
             "command": self.command,
-            "test": measures(report),
-            "validation": short_measures(labels, fitted.logits / temperature),
+            "test": report.to_dict(),
+            "validation": _on_validation(labels, fitted.logits / temperature),
             "class names": list(self.photos.class_names),
             "photos": self._account(),
             "backbone": {
@@ -252,6 +264,5 @@ class Stages:
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth)
         (folder / PREDICTIONS).write_text(text, encoding="utf-8", newline="\n")
-        whole = page.html(classifier, report, test, metrics, self.curves)
-        (folder / REPORT).write_text(whole, encoding="utf-8", newline="\n")
+        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves))
         write_json(folder / METRICS, metrics)

@@ -12,9 +12,9 @@ import numpy as np
 
 from tlbook import evaluation, transfer
 from tlbook.backbones import Backbone
-from tlbook.classifier.measures import number
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.saved import HEAD, Classifier
+from tlbook.report.metrics import number
 from tlbook.transfer import Probe
 
 import keras  # isort: skip

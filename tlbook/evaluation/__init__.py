@@ -55,20 +55,15 @@ from tlbook.evaluation.paired import (
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
 from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
-from tlbook.evaluation.reporting import Calibration, ClassScores, Mistake, Report, report
 from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
 from tlbook.evaluation.test_time import average_views
 
 __all__ = [
-    "Calibration",
     "Choice",
-    "ClassScores",
     "Estimate",
-    "Mistake",
     "PairedTest",
     "PrecisionRecall",
     "Reliability",
-    "Report",
     "Roc",
     "SeedSpread",
     "Threshold",
@@ -105,7 +100,6 @@ __all__ = [
     "probabilities",
     "recall",
     "reliability",
-    "report",
     "roc_area",
     "roc_curve",
     "runs_by",

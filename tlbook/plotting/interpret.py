@@ -26,7 +26,7 @@ def _grey(image: np.ndarray) -> np.ndarray:
     return 0.15 + 0.7 * np.clip(grey, 0, 1)
 
 
-def _blended(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def blended(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Image in grey under the heat's colours; the hotter, the more colour."""
     top = heat.max()
     share = np.maximum(heat, 0) / top if top > 0 else np.zeros_like(heat)
@@ -112,7 +112,7 @@ def heat_maps(
             axes[line, 0].set_title(name, fontsize=10, pad=3)
             for column, heat in enumerate(maps):
                 place = axes[line, column]
-                place.imshow(_blended(shown[column], heat))
+                place.imshow(blended(shown[column], heat))
                 if outlines is not None:
                     _outline(place, outlines[column] > 0)
                 if heat.max() <= 0:

@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tlbook import evaluation
 from tlbook._files import write_text
 from tlbook.datasets import Split
-from tlbook.evaluation import report_page
-from tlbook.evaluation.areas import average_precision, roc_area
-from tlbook.evaluation.calibration import (
-    Reliability,
-    brier_score,
-    fit_temperature,
-    negative_log_likelihood,
-    reliability,
-)
+from tlbook.evaluation import Estimate
 from tlbook.evaluation.inputs import classes, confidence_level, logit_matrix
-from tlbook.evaluation.intervals import Estimate, bootstrap
-from tlbook.evaluation.metrics import accuracy, confusion_matrix, f1, group_accuracy, precision, probabilities, recall
+from tlbook.report import metrics, page, text
+from tlbook.report.metrics import Answers
 
-__all__ = ["Calibration", "ClassScores", "Mistake", "Report", "report"]
-
-_BINS = 15
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """One class against all others, each number with its interval.
-
-    Attributes
-    ----------
-    n : int
-        Images of the class.
-    precision, recall, f1 : Estimate
-    roc_area, average_precision : Estimate
-        The class's probability as the score.
-    """
-
-    n: int
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    roc_area: Estimate
-    average_precision: Estimate
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether the probabilities are what they say.
-
-    Attributes
-    ----------
-    reliability : Reliability
-        15 bins of equal width; ``.ece`` is the expected calibration error.
-    ece_by_chance : float
-        What 95 % of perfectly calibrated models with these confidences stay
-        below on this many images: an ECE under it shows nothing.
-    brier, nll : Estimate
-        Brier score (0 to 2) and negative log-likelihood in nats, with bootstrap intervals.
-    """
-
-    reliability: Reliability
-    ece_by_chance: float
-    brier: Estimate
-    nll: Estimate
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error."""
-        return self.reliability.ece
+__all__ = ["Mistake", "Report", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +45,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`report` measured.
+    """What :func:`evaluate` measured; ``print`` shows every number.
 
     Attributes
     ----------
@@ -112,17 +54,23 @@ class Report:
     class_names : tuple of str
     n : int
         Images.
-    accuracy : Estimate
-    macro_precision, macro_recall, macro_f1 : Estimate
-        Means over the classes that occur. The macro recall is also called balanced accuracy.
-    classes : dict of str to ClassScores
+    overall : dict of str to Estimate
+        The accuracy, which is also :attr:`accuracy`.
+    means : dict of str to Estimate
+        Means over the classes that occur: ``"precision"``, ``"recall"`` (also called balanced accuracy), ``"F1"``.
+    classes : dict of str to dict of str to Estimate
+        For each class ``"precision"``, ``"recall"``, ``"F1"``, and with the class's probability as the score ``"ROC area"`` and
+        ``"average precision"``.
     confusion : ndarray of int64, shape (N, N)
         Rows are true classes.
-    calibration : Calibration
+    calibration : dict of str to Estimate or float
+        Whether the probabilities are what they say: ``"ECE"``, the expected calibration error of 15 bins of equal width;
+        ``"ECE by chance"``, what 95 % of perfectly calibrated models with these confidences stay below on this many images, so
+        that an ECE under it shows nothing; ``"Brier"``, the Brier score (0 to 2); ``"nll"``, the negative log-likelihood in nats.
     temperature : float or None
         Fitted on the validation split, if one was given and determines it.
-    scaled : Calibration or None
-        The same after dividing the logits by the temperature.
+    scaled : dict or None
+        ``calibration`` after dividing the logits by the temperature.
     groups : dict of str to Estimate
         Accuracy in each group; empty if no groups were given.
     worst_group : (str, Estimate) or None
@@ -140,15 +88,13 @@ class Report:
     fingerprint: str
     class_names: tuple[str, ...]
     n: int
-    accuracy: Estimate
-    macro_precision: Estimate
-    macro_recall: Estimate
-    macro_f1: Estimate
-    classes: dict[str, ClassScores]
+    overall: dict[str, Any]
+    means: dict[str, Any]
+    classes: dict[str, dict[str, Any]]
     confusion: np.ndarray
-    calibration: Calibration
+    calibration: dict[str, Any]
     temperature: float | None
-    scaled: Calibration | None
+    scaled: dict[str, Any] | None
     groups: dict[str, Estimate]
     worst_group: tuple[str, Estimate] | None
     mistakes: tuple[Mistake, ...]
@@ -157,38 +103,58 @@ class Report:
     labels: np.ndarray
     logits: np.ndarray
 
+    @property
+    def accuracy(self) -> Estimate:
+        """Share of the images that are classified rightly."""
+        return self.overall["accuracy"]
+
     def __str__(self) -> str:
-        return self.text()
+        return text.text(self)
 
-    def text(self) -> str:
-        """Every number, in lines to print."""
-        return report_page.text(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Every number, ready for JSON; what is undefined is None."""
+        overall = metrics.plain(self.overall.items())
+        return {
+            "n": self.n,
+            "accuracy": overall.pop("accuracy"),
+            "interval": overall.pop("accuracy interval"),
+            "confidence": self.accuracy.confidence,
+            **overall,
+            **metrics.plain((f"macro {name}", value) for name, value in self.means.items()),
+            "classes": {
+                name: {"n": int(count), **metrics.plain(self.classes[name].items())}
+                for name, count in zip(self.class_names, self.confusion.sum(axis=1), strict=True)
+            },
+            "confusion": self.confusion.tolist(),
+            "calibration": metrics.plain(self.calibration.items()),
+            "mistakes": self.n_mistakes,
+            "fingerprint": self.fingerprint,
+            "notes": list(self.notes),
+        }
 
-    def html(self) -> str:
-        """A self-contained page: styles, figures and the mistakes' images are inside it.
+    def save(self, path: str | os.PathLike, training: page.Training | None = None) -> Path:
+        """Write a page with styles, figures and the mistakes' images inside, whole or not at all; an existing file is replaced.
+
+        Parameters
+        ----------
+        path : path-like
+        training : Training, optional
+            Where the model comes from, and the model itself, to show what its answers rest on.
 
         Raises
         ------
         BadImage
             If the image of a mistake can no longer be read.
-        """
-        return report_page.html(self)
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write :meth:`html` to a file, whole or not at all; an existing file is replaced.
-
-        Raises
-        ------
         OSError
             If the folder does not exist or cannot be written. What was there stays as it was.
         """
-        write_text(path, self.html())
+        write_text(path, page.html(self, training))
         return Path(path)
 
 
-def report(
+def evaluate(
     model: Any,
-    split: Split,
+    test: Split,
     *,
     validation: Split | tuple[Any, Any] | None = None,
     groups: Any = None,
@@ -205,8 +171,8 @@ def report(
         A Keras model with images in (of a fixed, square size) and logits out; or a function from
         a Split to logits (n, N), e.g.
         ``lambda split: probe.logits(features.extract(backbone, split))``; or the logits themselves.
-    split : Split
-        The test split, n ≥ 1 images.
+    test : Split
+        n ≥ 1 images.
     validation : Split, or (labels, logits), optional
         On it a temperature is fitted. A pair is needed where ``model`` is an array.
     groups : array_like, shape (n,), optional
@@ -223,70 +189,72 @@ def report(
     Returns
     -------
     Report
-        Print it, or ``report.save("page.html")``. What a split cannot tell (the
+        Print it, or save it as a page. What a split cannot tell (the
         ROC area where one class is missing, say) is undefined and explained in ``notes``.
 
     Raises
     ------
     ValueError
         An empty split, logits of another shape or not finite, groups of another length.
+
+    Examples
+    --------
+    Of 1,000 drawings, 66 are called by the wrong name:
+
+    >>> from tlbook import datasets, report
+    >>> test = datasets.load("sketches").test
+    >>> logits = 3 * np.eye(2)[test.labels]
+    >>> logits[:66] = logits[:66, ::-1]
+    >>> found = report.evaluate(logits, test)
+    >>> print(found.accuracy)
+    93.4 % (91.7 to 94.8)
+    >>> print(found.classes["dog"]["precision"])
+    88.3 % (85.4 to 90.7)
+    >>> found.save("report.html")  # doctest: +SKIP
     """
     confidence = confidence_level(confidence)
-    if not isinstance(split, Split):
-        raise ValueError(f"split is a Split, e.g. datasets.load('sketches').test; got {type(split).__name__}")
-    if not len(split):
-        raise ValueError(f"the split {split.name!r} has no images; nothing can be measured on it")
+    if not isinstance(test, Split):
+        raise ValueError(f"test is a Split, e.g. datasets.load('sketches').test; got {type(test).__name__}")
+    if not len(test):
+        raise ValueError(f"the split {test.name!r} has no images; nothing can be measured on it")
     if isinstance(mistakes, bool) or int(mistakes) != mistakes or mistakes < 0:
         raise ValueError(f"mistakes is a whole number of at least 0; got {mistakes!r}")
-    logits = _logits(model, split, batch_size)
-    labels, p = split.labels, probabilities(logits)
-    guess = p.argmax(axis=1)
+    names, labels = test.class_names, test.labels
+    logits = _logits(model, test, batch_size)
+    answers = Answers(labels, evaluation.probabilities(logits), confidence, seed)
+    guess = answers.guess
+    confusion = evaluation.confusion_matrix(labels, guess, len(names))
     notes: list[str] = []
-    counts = np.bincount(labels, minlength=len(split.class_names))
-    if missing := [name for name, count in zip(split.class_names, counts, strict=True) if not count]:
+    if missing := [name for name, count in zip(names, confusion.sum(axis=1), strict=True) if not count]:
         notes.append(f"no image of {', '.join(missing)}: what needs one is undefined")
     if (guess == labels).all() or (guess != labels).all():
         notes.append("all images right, or all wrong: bootstrap intervals have no width, which is no certainty")
-    options = {"confidence": confidence, "seed": seed}
-    calibration = _calibration(labels, p, confidence, seed)
     temperature, scaled = None, None
     if validation is not None:
-        temperature = _temperature(model, validation, len(split.class_names), batch_size, notes)
+        temperature = _temperature(model, validation, len(names), batch_size, notes)
         if temperature is not None:
-            scaled = _calibration(labels, probabilities(logits / temperature), confidence, seed)
+            cooled = Answers(labels, evaluation.probabilities(logits / temperature), confidence, seed)
+            scaled = metrics.measured("calibration", cooled)
     by_group, worst = _groups(labels, guess, groups, confidence, notes)
     wrong = np.flatnonzero(guess != labels)
-    sure = p[np.arange(len(p)), guess]
+    sure = answers.p[np.arange(len(guess)), guess]
     shown = wrong[np.argsort(-sure[wrong], kind="stable")][: int(mistakes)]
     return Report(
-        split=split.name,
-        fingerprint=split.fingerprint,
-        class_names=split.class_names,
-        n=len(split),
-        accuracy=accuracy(labels, guess, confidence),
-        macro_precision=precision(labels, guess, average="macro", **options),
-        macro_recall=recall(labels, guess, average="macro", **options),
-        macro_f1=f1(labels, guess, average="macro", **options),
-        classes={
-            name: ClassScores(
-                int(counts[k]),
-                precision(labels, guess, positive=k, confidence=confidence),
-                recall(labels, guess, positive=k, confidence=confidence),
-                f1(labels, guess, positive=k, confidence=confidence),
-                roc_area(labels, p[:, k], positive=k, **options),
-                average_precision(labels, p[:, k], positive=k, **options),
-            )
-            for k, name in enumerate(split.class_names)
-        },
-        confusion=confusion_matrix(labels, guess, len(split.class_names)),
-        calibration=calibration,
+        split=test.name,
+        fingerprint=test.fingerprint,
+        class_names=names,
+        n=len(test),
+        overall=metrics.measured("overall", answers),
+        means={one.name: one.compute(answers, None) for one in metrics.table("classes") if one.mean},
+        classes={name: metrics.measured("classes", answers, k) for k, name in enumerate(names)},
+        confusion=confusion,
+        calibration=metrics.measured("calibration", answers),
         temperature=temperature,
         scaled=scaled,
         groups=by_group,
         worst_group=worst,
         mistakes=tuple(
-            Mistake(int(i), split.paths[i], split.class_names[labels[i]], split.class_names[guess[i]], float(sure[i]))
-            for i in shown
+            Mistake(int(i), test.paths[i], names[labels[i]], names[guess[i]], float(sure[i])) for i in shown
         ),
         n_mistakes=int(wrong.size),
         notes=tuple(notes),
@@ -328,28 +296,6 @@ def _keras_logits(model: Any, split: Split, batch_size: int) -> np.ndarray:
     return np.concatenate(results)
 
 
-def _ece_by_chance(edges: np.ndarray, p: np.ndarray, seed: int) -> float:
-    """The 95 % quantile of the calibration error of models that are right exactly as often as they say."""
-    rng = np.random.default_rng(seed)
-    sure = np.minimum(p.max(axis=1), 1.0)
-    bins = np.maximum(np.searchsorted(edges, sure, side="left") - 1, 0)
-    one_hot = (bins[:, None] == np.arange(edges.size - 1)).astype(float)
-    gaps = [np.abs((sure - (rng.random(sure.size) < sure)) @ one_hot).sum() / sure.size for _ in range(500)]
-    return float(np.quantile(gaps, 0.95))
-
-
-def _calibration(labels: np.ndarray, p: np.ndarray, confidence: float, seed: int) -> Calibration:
-    found = reliability(labels, p, bins=_BINS)
-
-    def mean(metric: Callable[[Any, Any], float]) -> Estimate:
-        each = np.array([metric(labels[i : i + 1], p[i : i + 1]) for i in range(labels.size)])
-        if labels.size < 2 or not np.isfinite(each).all():
-            return Estimate(metric(labels, p), 0.0, math.inf, labels.size, confidence, "")
-        return bootstrap(np.mean, each, confidence=confidence, seed=seed, vectorized=True, n_resamples=1000, unit="")
-
-    return Calibration(found, _ece_by_chance(found.edges, p, seed), mean(brier_score), mean(negative_log_likelihood))
-
-
 def _temperature(model: Any, validation: Any, n_classes: int, batch_size: int, notes: list[str]) -> float | None:
     if isinstance(validation, Split):
         if not hasattr(model, "predict_on_batch") and not callable(model):
@@ -363,7 +309,7 @@ def _temperature(model: Any, validation: Any, n_classes: int, batch_size: int, n
         raise ValueError(f"validation logits are for {np.shape(logits)[1]} classes, the split has {n_classes}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = fit_temperature(classes(truth), logits)
+        found = evaluation.fit_temperature(classes(truth), logits)
     if caught:
         notes.append(f"no temperature: {caught[0].message}")
         return None
@@ -378,7 +324,7 @@ def _groups(
     names = np.asarray(groups)
     if names.shape != labels.shape:
         raise ValueError(f"groups must name the group of each of {labels.size} images, but have shape {names.shape}")
-    found = group_accuracy(labels, guess, names.astype(str), confidence=confidence)
+    found = evaluation.group_accuracy(labels, guess, names.astype(str), confidence=confidence)
     worst = min(found, key=lambda name: found[name].value)
     if small := [name for name, one in found.items() if one.n < 30]:
         notes.append(f"fewer than 30 images in {', '.join(small)}: the worst of several small groups is often chance")

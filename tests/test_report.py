@@ -1,7 +1,9 @@
 """The report: its numbers are those of the single functions, on anything that has an image, and its page stands alone."""
 
 import base64
+import dataclasses
 import io
+import json
 import math
 import os
 import re
@@ -14,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tlbook import evaluation as ev
+from tlbook import report
 from tlbook.datasets import Split
-from tlbook.evaluation import reporting
+from tlbook.report import metrics, page
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -47,7 +50,7 @@ def full(folder):
     labels = np.arange(60) % 3
     groups = np.where(np.arange(60) < 20, "night", "day & noon")
     validation = np.arange(90) % 3
-    return ev.report(
+    return report.evaluate(
         random_logits(labels),
         a_split(folder, labels),
         validation=(validation, random_logits(validation, seed=1)),
@@ -59,24 +62,26 @@ def test_numbers_are_those_of_the_single_functions(full):
     labels, logits = full.labels, full.logits
     guess, p = ev.predictions(logits), ev.probabilities(logits)
     assert full.accuracy == ev.accuracy(labels, guess)
-    assert full.macro_f1 == ev.f1(labels, guess, average="macro")
-    assert full.macro_precision == ev.precision(labels, guess, average="macro")
-    assert full.macro_recall == ev.recall(labels, guess, average="macro")
+    assert full.means["F1"] == ev.f1(labels, guess, average="macro")
+    assert full.means["precision"] == ev.precision(labels, guess, average="macro")
+    assert full.means["recall"] == ev.recall(labels, guess, average="macro")
     assert (full.confusion == ev.confusion_matrix(labels, guess, 3)).all()
     for k, name in enumerate(CLASSES):
         one = full.classes[name]
-        assert one.n == 20
-        assert one.precision == ev.precision(labels, guess, positive=k)
-        assert one.recall == ev.recall(labels, guess, positive=k)
-        assert one.f1 == ev.f1(labels, guess, positive=k)
-        assert one.roc_area.value == pytest.approx(ev.roc_curve(labels, p[:, k], positive=k).area)
-        assert one.average_precision.value == pytest.approx(ev.precision_recall_curve(labels, p[:, k], positive=k).area)
-    assert full.calibration.ece == ev.expected_calibration_error(labels, p)
-    assert full.calibration.brier.value == pytest.approx(ev.brier_score(labels, p))
-    assert full.calibration.nll.value == pytest.approx(ev.negative_log_likelihood(labels, p))
+        assert full.confusion.sum(axis=1)[k] == 20
+        assert one["precision"] == ev.precision(labels, guess, positive=k)
+        assert one["recall"] == ev.recall(labels, guess, positive=k)
+        assert one["F1"] == ev.f1(labels, guess, positive=k)
+        assert one["ROC area"].value == pytest.approx(ev.roc_curve(labels, p[:, k], positive=k).area)
+        assert one["average precision"].value == pytest.approx(
+            ev.precision_recall_curve(labels, p[:, k], positive=k).area
+        )
+    assert full.calibration["ECE"] == ev.expected_calibration_error(labels, p)
+    assert full.calibration["Brier"].value == pytest.approx(ev.brier_score(labels, p))
+    assert full.calibration["nll"].value == pytest.approx(ev.negative_log_likelihood(labels, p))
     validation = np.arange(90) % 3
     assert full.temperature == ev.fit_temperature(validation, random_logits(validation, seed=1))
-    assert full.scaled.ece == ev.expected_calibration_error(labels, ev.probabilities(logits / full.temperature))
+    assert full.scaled["ECE"] == ev.expected_calibration_error(labels, ev.probabilities(logits / full.temperature))
     assert full.worst_group == ev.worst_group(labels, guess, np.where(np.arange(60) < 20, "night", "day & noon"))
     assert full.n_mistakes == (guess != labels).sum()
     assert [one.confidence for one in full.mistakes] == sorted((one.confidence for one in full.mistakes), reverse=True)
@@ -93,7 +98,7 @@ def test_ece_of_a_calibrated_model_stays_below_its_bound_19_times_in_20(folder):
         z = np.stack([np.log(p), np.log(1 - p)], axis=1)
         labels = (rng.random(200) > p).astype(int)
         found = ev.reliability(labels, ev.probabilities(z))
-        below.append(found.ece <= reporting._ece_by_chance(found.edges, ev.probabilities(z), seed))
+        below.append(found.ece <= metrics._ece_by_chance(found.edges, ev.probabilities(z), seed))
     # 300 experiments: the standard error is 0.013
     assert 0.91 <= np.mean(below) <= 0.99
 
@@ -110,18 +115,18 @@ def test_any_split_gives_a_report(folder, labels, seed, rounding):
     z = random_logits(labels, seed=seed)
     if rounding:
         z = np.round(z * rounding)  # ties, and at times equal logits for all classes
-    found = ev.report(z, a_split(folder, labels), groups=labels % 2)
+    found = report.evaluate(z, a_split(folder, labels), groups=labels % 2)
     assert found.accuracy.value == (z.argmax(axis=1) == labels).mean()
     assert found.confusion.sum() == labels.size
     for k, name in enumerate(CLASSES):
         one = found.classes[name]
-        assert math.isnan(one.recall.value) == (not (labels == k).any())
-        assert math.isnan(one.roc_area.value) == ((labels == k).all() or not (labels == k).any())
-        for estimate in (one.precision, one.recall, one.f1, one.roc_area, one.average_precision):
+        assert math.isnan(one["recall"].value) == (not (labels == k).any())
+        assert math.isnan(one["ROC area"].value) == ((labels == k).all() or not (labels == k).any())
+        for estimate in one.values():
             assert math.isnan(estimate.value) or 0 <= estimate.low <= estimate.high <= 1
     assert any("no image of" in note for note in found.notes) == (len(set(labels.tolist())) < 3)
     assert "nan" not in str(found) and "inf)" not in str(found)
-    assert "nan" not in re.sub(r"base64,[\w+/=]*", "", found.html())
+    assert "nan" not in re.sub(r"base64,[\w+/=]*", "", page.html(found))
 
 
 class Page(HTMLParser):
@@ -159,30 +164,137 @@ def parsed(text):
 
 
 def test_page_is_whole_and_needs_nothing_beside_it(full):
-    source = full.html()
-    page = parsed(source)
-    sources = [value for name, value in page.attributes if name in ("src", "href", "srcset", "data")]
-    assert len(sources) == len(full.mistakes) > 0
+    source = page.html(full)
+    read = parsed(source)
+    sources = [value for name, value in read.attributes if name in ("src", "href", "srcset", "data")]
+    assert len(sources) == len(full.mistakes) + 3 and full.mistakes  # and three figures
     assert all(value.startswith("data:image/png;base64,") for value in sources)
     assert not re.search(r"https?:|url\(|@import|<script|<link", source)
-    alts = [value for name, value in page.attributes if name in ("alt", "aria-label")]
-    assert len(alts) == page.tags.count("img") + page.tags.count("svg") and all(alts)
+    alts = [value for name, value in read.attributes if name == "alt"]
+    assert len(alts) == read.tags.count("img") and "svg" not in read.tags and all(alts)
     first = Image.open(io.BytesIO(base64.b64decode(sources[0].split(",")[1])))
     assert first.size == (128, 128)
     assert first.getpixel((60, 60))[0] == 4 * int(full.mistakes[0].path.stem[:2] if full.mistakes[0].index else 0)
 
 
 def test_page_and_text_hold_every_number(full):
-    page, text = " ".join(parsed(full.html()).said), full.text()
-    numbers = [full.accuracy, full.macro_precision, full.macro_recall, full.macro_f1, *full.groups.values()]
+    shown, text = " ".join(parsed(page.html(full)).said), str(full)
+    numbers = [full.accuracy, *full.means.values(), *full.groups.values()]
     for one in full.classes.values():
-        numbers += [one.precision, one.recall, one.f1, one.roc_area, one.average_precision]
+        numbers += one.values()
     for one in (full.calibration, full.scaled):
-        numbers += [one.brier, one.nll, f"{one.ece:.3f}", f"{one.ece_by_chance:.3f}"]
+        numbers += [one["Brier"], one["nll"], f"{one['ECE']:.3f}", f"{one['ECE by chance']:.3f}"]
     for number in [*numbers, f"{full.temperature:.2f}", "day & noon"]:
-        assert str(number) in page
+        assert str(number) in shown
         assert str(number) in text
-    assert str(full) == text
+
+
+def test_a_metric_that_is_added_to_the_table_is_in_text_page_and_json(folder, monkeypatch):
+    added = (
+        metrics.Metric("half", "share of halves", "overall", lambda a: ev.wilson(1, 2), note="One of two."),
+        metrics.Metric("jaccard", "overlap", "classes", lambda a, k: 0.25 + (k or 0), mean=True, format=".4f"),
+        metrics.Metric("entropy", "mean entropy", "calibration", lambda a: float(a.p.sum()), unit="bits", format=".5f"),
+    )
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, *added))
+    labels = np.arange(20) % 3
+    found = report.evaluate(random_logits(labels), a_split(folder, labels))
+    shown = " ".join(parsed(page.html(found)).said)
+    for text in (str(found), shown):
+        assert all(label in text for label in ("share of halves", "overlap", "mean entropy (bits)"))
+        assert all(value in text for value in (str(ev.wilson(1, 2)), "0.2500", "1.2500", "2.2500", "20.00000"))
+    assert "One of two." in shown
+    numbers = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert numbers["half"] == 0.5 and len(numbers["half interval"]) == 2
+    assert [one["jaccard"] for one in numbers["classes"].values()] == [0.25, 1.25, 2.25]
+    assert numbers["macro jaccard"] == 0.25
+    assert numbers["calibration"]["entropy"] == pytest.approx(20)
+
+
+def test_every_metric_says_what_it_means():
+    assert all(one.note.endswith(".") and one.part in ("overall", "classes", "calibration") for one in metrics.METRICS)
+    assert len({one.name for one in metrics.METRICS}) == len(metrics.METRICS)
+
+
+def test_numbers_for_json(full):
+    numbers = json.loads(json.dumps(full.to_dict(), allow_nan=False))
+    assert list(numbers) == [
+        "n",
+        "accuracy",
+        "interval",
+        "confidence",
+        *(f"macro {name}{end}" for name in ("precision", "recall", "F1") for end in ("", " interval")),
+        "classes",
+        "confusion",
+        "calibration",
+        "mistakes",
+        "fingerprint",
+        "notes",
+    ]
+    names = ("precision", "recall", "F1", "ROC area", "average precision")
+    assert list(numbers["classes"]["dog"]) == ["n", *(f"{name}{end}" for name in names for end in ("", " interval"))]
+    assert list(numbers["calibration"]) == ["ECE", "ECE by chance", "Brier", "Brier interval", "nll", "nll interval"]
+    assert numbers["accuracy"] == pytest.approx(full.accuracy.value, abs=1e-6)
+    assert numbers["interval"] == pytest.approx([full.accuracy.low, full.accuracy.high], abs=1e-6)
+
+
+def test_what_is_undefined_is_null(folder):
+    found = report.evaluate(np.eye(3)[[0, 0]], a_split(folder, [0, 0]))
+    assert found.to_dict()["classes"]["dog"]["recall"] is None
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_the_page_speaks_of_things_once_and_in_order(full):
+    source = page.html(full)
+    read = parsed(source)
+    headings = re.findall("<h2>(.*?)</h2>", source)
+    assert headings == [
+        "Classes",
+        "Confusion matrix",
+        "Mistakes",
+        "Groups, the worst first",
+        "Calibration",
+        "Ranking: ROC and precision–recall",
+        "Versions",
+    ]
+    words = " ".join(read.said)
+    assert words.split("Versions")[0].count("sha256") == 0 and full.fingerprint in words.split("Versions")[1]
+    body = source.split("<body>")[1]
+    assert body.split("<h2>")[0].count(str(full.accuracy)) == 1  # in the heading
+    first = full.mistakes[0]
+    said = f"called {first.prediction} ({100 * first.confidence:.1f} %), is {first.label}"
+    assert said in words and f"{first.path.parent.name}/{first.path.name} (image {first.index})" in words
+    assert not re.search(r"\d%", "".join(parsed(body.split("</body>")[0]).said))  # percentages are written in one way
+    boxes = re.findall(r'<div class="wide"[^>]*>', source)
+    assert len(boxes) == source.count("<table>") and all(
+        'tabindex="0"' in one and "aria-label=" in one for one in boxes
+    )
+
+
+def test_figures_of_classes_that_the_font_or_the_figure_cannot_hold(folder, recwarn):
+    names = ("_cat", "犬", "$\\frac{", "a name of more than twenty letters", "$x$", "f", "g", "h")
+    labels = np.arange(60) % 8
+    found = report.evaluate(random_logits(labels, 8), a_split(folder, labels, classes=names))
+    words = " ".join(parsed(page.html(found)).said)
+    assert "class 2 is 犬" in words and "class 1 is _cat" in words
+    assert "of 8 classes those with the smallest area" in words and "Shares of the true class" in words
+    assert not [str(one.message) for one in recwarn if issubclass(one.category, UserWarning)]
+
+
+@pytest.mark.parametrize("name", ["<b>x</b>", 'it\'s "so"', "{{ 7 * 7 }}", "&lt;"])
+def test_jinja_escapes_a_class_and_a_file(folder, tmp_path, name):
+    labels = np.array([0, 1, 1, 0])
+    split = a_split(folder, labels, classes=(name, "dog"))
+    found = report.evaluate(np.array([[0.0, 3], [0, 1], [0, 1], [1, 0]]), split)
+    quoted = tmp_path / "a \"quoted\" & 'single' <i>.png"
+    first = found.mistakes[0]
+    if os.name != "nt":
+        quoted.write_bytes(first.path.read_bytes())
+        found = dataclasses.replace(found, mistakes=(dataclasses.replace(first, path=quoted),))
+    read = parsed(page.html(found))
+    assert not {"b", "i"} & set(read.tags)
+    words = "".join(read.said)
+    assert name in words and found.mistakes[0].path.name in words
+    assert any(name in (value or "") for attribute, value in read.attributes if attribute == "alt")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows forbids such file names")
@@ -190,11 +302,11 @@ def test_names_are_escaped(folder):
     labels = np.array([0, 1, 1, 0])
     wrong = np.array([[0.0, 3], [0, 1], [0, 1], [1, 0]])
     split = a_split(folder, labels, classes=("<i>cat</i>", "dog & co"), name="<script>")
-    found = ev.report(wrong, split, groups=["<u>", "a", "a", "<u>"])
-    source = found.html()
-    page = parsed(source)
-    assert not {"i", "b", "u", "script"} & set(page.tags)
-    said = "".join(page.said)
+    found = report.evaluate(wrong, split, groups=["<u>", "a", "a", "<u>"])
+    source = page.html(found)
+    read = parsed(source)
+    assert not {"i", "b", "u", "script"} & set(read.tags)
+    said = "".join(read.said)
     for name in ("<i>cat</i>", "dog & co", "<u>", "<script>", found.mistakes[0].path.name):
         assert name in said
 
@@ -203,7 +315,7 @@ def test_saving_is_all_or_nothing(full, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     assert full.save(path) == path
     before = path.read_text(encoding="utf-8")
-    assert before == full.html()
+    assert before == page.html(full)
 
     def fail(*_):
         raise OSError("disk full")
@@ -226,13 +338,13 @@ def test_a_function_of_the_split_and_a_validation_split(folder):
         asked.append(one.name)
         return random_logits(one.labels)
 
-    found = ev.report(model, split, validation=validation)
+    found = report.evaluate(model, split, validation=validation)
     assert asked == ["test", "validation"]
     assert found.temperature == ev.fit_temperature(validation.labels, random_logits(validation.labels))
     with pytest.raises(ValueError, match=r"a pair \(labels, logits\)"):
-        ev.report(random_logits(labels), split, validation=validation)
+        report.evaluate(random_logits(labels), split, validation=validation)
     with pytest.raises(ValueError, match="no images to fit a temperature on"):
-        ev.report(model, split, validation=validation.select([]))
+        report.evaluate(model, split, validation=validation.select([]))
 
 
 def test_a_keras_model_in_batches(folder):
@@ -243,33 +355,33 @@ def test_a_keras_model_in_batches(folder):
     split = a_split(folder, np.arange(20) % 3)
     expected = model.predict(split.images(16), verbose=0)
     for batch_size in (7, 64):
-        found = ev.report(model, split, batch_size=batch_size)
+        found = report.evaluate(model, split, batch_size=batch_size)
         np.testing.assert_allclose(found.logits, expected, atol=1e-5)
     free = keras.Sequential(
         [keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
     )
     with pytest.raises(ValueError, match="one known, square size"):
-        ev.report(free, split)
+        report.evaluate(free, split)
 
 
 def test_what_the_data_do_not_tell_is_noted(folder):
     labels = np.arange(20) % 3
     perfect = 8 * np.eye(3)[labels]
-    found = ev.report(perfect, a_split(folder, labels), validation=(labels, perfect), groups=labels)
+    found = report.evaluate(perfect, a_split(folder, labels), validation=(labels, perfect), groups=labels)
     assert found.temperature is None and found.scaled is None and found.n_mistakes == 0
     assert any("do not determine the temperature" in note for note in found.notes)
     assert any("no width" in note for note in found.notes)
     assert any("fewer than 30 images" in note for note in found.notes)
-    assert "no mistakes" in str(found) and "no mistakes" in found.html()
+    assert "no mistakes" in str(found) and "no mistakes" in page.html(found)
 
 
 def test_confidence_and_number_of_mistakes(folder):
     labels = np.arange(40) % 3
     z = random_logits(labels, lead=0.5)
-    narrow = ev.report(z, a_split(folder, labels), confidence=0.8, mistakes=2)
-    wide = ev.report(z, a_split(folder, labels), mistakes=0)
+    narrow = report.evaluate(z, a_split(folder, labels), confidence=0.8, mistakes=2)
+    wide = report.evaluate(z, a_split(folder, labels), mistakes=0)
     assert narrow.accuracy.low > wide.accuracy.low
-    assert narrow.macro_f1.high - narrow.macro_f1.low < wide.macro_f1.high - wide.macro_f1.low
+    assert narrow.means["F1"].high - narrow.means["F1"].low < wide.means["F1"].high - wide.means["F1"].low
     assert len(narrow.mistakes) == 2 < narrow.n_mistakes == wide.n_mistakes
     assert wide.mistakes == () and "80 %" in str(narrow)
 
@@ -277,7 +389,7 @@ def test_confidence_and_number_of_mistakes(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "test"}, "split is a Split"),
+        ({"split": "test"}, "test is a Split"),
         ({"select": []}, "has no images"),
         ({"logits": np.zeros((5, 3))}, r"20 images of 3 classes, but the logits have shape \(5, 3\)"),
         ({"logits": np.zeros((20, 2))}, "of 3 classes"),
@@ -295,4 +407,4 @@ def test_bad_input_is_refused(folder, options, message):
         split = split.select(options.pop("select"))
     split = options.pop("split", split)
     with pytest.raises(ValueError, match=message):
-        ev.report(options.pop("logits", random_logits(labels)), split, **options)
+        report.evaluate(options.pop("logits", random_logits(labels)), split, **options)

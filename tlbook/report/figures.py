@@ -1,0 +1,181 @@
+"""The pictures of a report's page, each as PNG in an address that needs no file: Matplotlib is loaded when the first is drawn."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from tlbook import evaluation
+from tlbook.report.metrics import Answers
+
+if TYPE_CHECKING:
+    from tlbook.report.measured import Report
+
+__all__ = ["Picture", "calibration", "confusion", "curves", "overlay", "thumbnail", "training"]
+
+SHOWN = 128
+"""Pixels of a photo."""
+
+_WIDTH = 3.6  # inches: on a telephone's 390 pixels the text stays as large as it is drawn
+_SHARPNESS = 2  # pixels of the picture for one of the page
+_COLOURS = 64
+_CURVES = 6  # more in one figure cannot be told apart
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image for the page.
+
+    Attributes
+    ----------
+    address : str
+        The whole PNG, as a ``data:`` address.
+    width, height : int
+        Pixels of the page.
+    alt : str
+    caption : str
+    """
+
+    address: str
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+
+
+def _address(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def thumbnail(pixels: np.ndarray, alt: str) -> Picture:
+    """A photo, uint8 (height, width, 3)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.BILINEAR).save(buffer, "PNG")
+    return Picture(_address(buffer.getvalue()), SHOWN, SHOWN, alt)
+
+
+def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A photo in grey under its heat map, which is scaled to its own largest value."""
+    from tlbook.plotting.interpret import blended
+
+    return np.round(255 * blended(pixels, heat)).astype(np.uint8)
+
+
+def _drawn(alt: str, caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> Picture:
+    """What a function of :mod:`tlbook.plotting` draws."""
+    figure = draw(*args, **options)
+    width, height = figure.get_size_inches() * 96
+    drawn, buffer = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=96 * _SHARPNESS)
+    few = Image.open(drawn).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)  # a quarter of the bytes
+    few.save(buffer, "PNG", optimize=True)
+    return Picture(_address(buffer.getvalue()), round(width), round(height), alt, caption)
+
+
+def _names(report: Report) -> list[str]:
+    """Class names for figures: by number those that are long, that the font has no letters for, or that Matplotlib reads as
+    a formula or as a wish not to be named."""
+    from matplotlib.font_manager import findfont, get_font
+
+    letters = get_font(findfont("DejaVu Sans")).get_charmap().keys() - {ord("$")}
+
+    def fits(name: str) -> bool:
+        return len(name) <= 20 and name[:1] != "_" and all(ord(one) in letters for one in name)
+
+    return [name if fits(name) else f"class {k}" for k, name in enumerate(report.class_names, 1)]
+
+
+def _numbered(report: Report, names: Sequence[str]) -> str:
+    """What is behind the numbers."""
+    pairs = zip(names, report.class_names, strict=True)
+    said = [f"{short} is {name}" for short, name in pairs if short != name]
+    return f" {'; '.join(said)}." if said else ""
+
+
+def confusion(report: Report) -> Picture | None:
+    """The confusion matrix in colours, where there are too many numbers to see it in the table."""
+    if len(report.class_names) <= _CURVES:
+        return None
+    from tlbook import plotting
+
+    names = _names(report)
+    caption = "Shares of the true class: the darker a field off the diagonal, the more often it is the mistake."
+    caption += _numbered(report, names)
+    return _drawn("Confusion matrix in colours", caption, plotting.confusion, report.confusion, names)
+
+
+def calibration(report: Report) -> Picture:
+    """Accuracy against confidence, before and after a temperature."""
+    from tlbook import plotting
+
+    results = {"as it is" if report.scaled else "": _answers(report).reliability}
+    if report.scaled:
+        results[f"temperature {report.temperature:.2f}"] = _answers(report, report.temperature).reliability
+    caption = "Accuracy against confidence in bins, with intervals; on the dotted line they agree. Below, the images of each bin."
+    return _drawn(
+        "Reliability diagram", caption, plotting.reliability_diagram, results, width=_WIDTH, height=1.05 * _WIDTH
+    )
+
+
+def _answers(report: Report, temperature: float = 1.0) -> Answers:
+    return Answers(report.labels, evaluation.probabilities(report.logits / temperature), report.accuracy.confidence)
+
+
+def curves(report: Report) -> list[Picture]:
+    """ROC and precision–recall curves, of the classes for which there are any."""
+    from tlbook import plotting
+
+    p, names = _answers(report).p, _names(report)
+    # with two classes one curve says both
+    wanted = [1] if len(names) == 2 else range(len(names))
+    some = [k for k in wanted if (report.labels == k).any()]
+    found = []
+    for alt, compute, draw, kept in (
+        ("ROC curve", evaluation.roc_curve, plotting.roc, [k for k in some if not (report.labels == k).all()]),
+        ("Precision–recall curve", evaluation.precision_recall_curve, plotting.precision_recall, some),
+    ):
+        if not kept:
+            continue
+        each = {k: compute(report.labels, p[:, k], positive=k) for k in kept}
+        shown = sorted(sorted(each, key=lambda k: each[k].area)[:_CURVES])
+        said = ", ".join(report.class_names[k] for k in shown)
+        few = f"; of {len(kept)} classes those with the smallest area" if len(shown) < len(kept) else ""
+        caption = f"{alt} ({said} as positive{few}); the dotted line is guessing.{_numbered(report, names)}"
+        drawn = {names[k]: each[k] for k in shown}
+        found.append(_drawn(alt, caption, draw, drawn, width=_WIDTH, height=0.92 * _WIDTH))
+    return found
+
+
+def training(history: Mapping[str, Any]) -> list[Picture]:
+    """The loss of the probe by C, and the accuracy of fine-tuning by epoch, where they were tried."""
+    from tlbook import plotting
+
+    found = []
+    if len(losses := history.get("losses", [])) > 1:
+        chosen = history["C"]
+        caption = f"The probe: validation loss against C, of which {chosen:.3g} was chosen."
+        options = {"xlabel": "C", "ylabel": "loss (nats)", "log_x": True, "percent": False}
+        marks = {f"C = {chosen:.3g}": chosen}
+        found.append(
+            _drawn(
+                caption,
+                caption,
+                plotting.bands,
+                {"validation": dict(losses)},
+                marks=marks,
+                width=_WIDTH,
+                height=0.8 * _WIDTH,
+                **options,
+            )
+        )
+    if history.get("train"):
+        caption = "Fine-tuning: accuracy after each epoch."
+        accuracies = {"train_accuracy": history["train"], "validation_accuracy": history.get("validation") or []}
+        found.append(_drawn(caption, caption, plotting.training_curves, accuracies, width=_WIDTH, height=0.8 * _WIDTH))
+    return found

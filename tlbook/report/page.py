@@ -1,0 +1,230 @@
+"""A report as one HTML page that needs nothing beside it; the markup stands in ``templates``, where Jinja2 escapes every name."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlbook import __version__, _files
+from tlbook.datasets import Split, decode
+from tlbook.datasets.splits import printable
+from tlbook.report import figures, metrics, text
+
+if TYPE_CHECKING:
+    from tlbook.report.measured import Report
+
+__all__ = ["Training", "html"]
+
+_PARTS = ("overall", "classes", "calibration")
+_RIGHT = 6  # classes of which a right answer is shown
+_LISTED = 100  # files in a table
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the page of a training run says beside the report.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Images in, logits out, for Grad-CAM.
+    test : Split
+        What the report was measured on.
+    metrics : dict
+        The contents of ``metrics.json``.
+    curves : dict
+        ``C``, ``losses`` (pairs of C and loss), and ``train``, ``validation`` by epoch where there was fine-tuning.
+    """
+
+    model: Any
+    test: Split
+    metrics: dict[str, Any]
+    curves: dict[str, Any]
+
+
+def html(report: Report, training: Training | None = None) -> str:
+    """The page as text."""
+    title, versions, run, maps = f"Report on {report.split}: accuracy {report.accuracy}", _versions(), {}, []
+    if training is not None:
+        title = f"{_named(report.class_names)}: test accuracy {report.accuracy}"
+        versions, run, maps = (
+            _made() | training.metrics["versions"],
+            _run(report, training),
+            _looked_at(report, training),
+        )
+    shown = len(report.mistakes)
+    return _template("training.html" if training else "report.html").render(
+        report=report,
+        title=title,
+        level=text.level(report),
+        overall=[(one.title, one.shown(report.overall[one.name])) for one in metrics.table("overall")[1:]],
+        classes=_cells(text.class_rows(report)),
+        confusion=text.confusion_rows(report),
+        confused=figures.confusion(report),
+        mistakes=maps[:shown] if training else [_mistake(one) for one in report.mistakes],
+        right=maps[shown:],
+        groups=_cells(text.group_rows(report)) if report.groups else None,
+        calibration=_cells(text.calibration_rows(report)),
+        reliability=figures.calibration(report),
+        curves=figures.curves(report),
+        meaning={part: [(one.label, one.note) for one in metrics.table(part) if one.note] for part in _PARTS},
+        versions={**versions, "test images": f"sha256 {report.fingerprint}"},
+        **run,
+    )
+
+
+@functools.cache
+def _template(name: str) -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tlbook.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def _cells(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """Each value apart from its interval, which goes on a line of its own."""
+    head, *body = rows
+    return [list(head), *([row[0], *(cell.partition(" (") for cell in row[1:])] for row in body)]
+
+
+def _place(path: Path) -> str:
+    """A file with its folder, which is mostly that of the class."""
+    return printable("/".join(path.parts[-2:]))
+
+
+def _said(prediction: str, label: str, confidence: float) -> str:
+    share = f"{100 * confidence:.1f} %"
+    return f"called {prediction} ({share}), is {label}" if prediction != label else f"{label}, right ({share})"
+
+
+def _figure(said: str, path: Path, index: int, pictures: Sequence[figures.Picture]) -> dict[str, Any]:
+    return {"said": said, "file": f"{_place(path)} (image {index})", "pictures": pictures}
+
+
+def _mistake(one: Any) -> dict[str, Any]:
+    said = _said(one.prediction, one.label, one.confidence)
+    picture = figures.thumbnail(decode(one.path, figures.SHOWN), f"Photo: {said}")
+    return _figure(said, one.path, one.index, [picture])
+
+
+def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
+    """The mistakes with their Grad-CAM maps, then the surest right answer of each of a few classes."""
+    from tlbook import evaluation, interpret
+
+    guesses = report.logits.argmax(axis=1)
+    positions = [one.index for one in report.mistakes]
+    for label in range(min(_RIGHT, len(report.class_names))):
+        right = np.flatnonzero((guesses == label) & (report.labels == label))
+        positions += right[np.argsort(-report.logits[right, label], kind="stable")][:1].tolist()
+    if not positions:
+        return []
+    size = training.metrics["backbone"]["input size"]
+    images = training.test.select(positions).images(size)
+    heat = interpret.grad_cam(training.model, images, guesses[positions], upsample=True, batch_size=4)
+    sure = evaluation.probabilities(report.logits).max(axis=1)
+    found = []
+    for position, image, one in zip(positions, images, heat, strict=True):
+        guess = report.class_names[guesses[position]]
+        said = _said(guess, report.class_names[report.labels[position]], sure[position])
+        pictures = [
+            figures.thumbnail(image, f"Photo: {said}"),
+            figures.thumbnail(figures.overlay(image, one), f"Heat map for {guess}"),
+        ]
+        found.append(_figure(said, training.test.paths[position], position, pictures))
+    return found
+
+
+def _versions() -> dict[str, str]:
+    return {"tlbook": __version__, "python": platform.python_version(), **_files.versions("keras", "numpy")}
+
+
+def _made() -> dict[str, str]:
+    date = datetime.datetime.now().astimezone().isoformat(" ", "minutes")
+    return {"date": date, "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}
+
+
+def _run(report: Report, training: Training) -> dict[str, Any]:
+    """What the template of a run has beside that of a report."""
+    run = training.metrics
+    return {
+        "training": run,
+        "facts": _facts(run, report.class_names),
+        "history": figures.training(training.curves),
+        "changed": _changed(run["photos"]),
+        "cost": _cost(run["seconds"]),
+        "memory": _peak_memory(),
+    }
+
+
+def _facts(run: dict[str, Any], classes: Sequence[str]) -> list[tuple[str, str]]:
+    validation, counts = run["validation"], run["photos"]["counts"]
+    rows = [
+        ("photos", ", ".join(f"{sum(split.values()):,} {name}" for name, split in counts.items())),
+        ("classes", ", ".join(classes)),
+        ("backbone", f"{run['backbone']['name']}: {run['backbone']['reason']}"),
+        ("strategy", f"{run['strategy']['chosen']}: {run['strategy']['reason']}"),
+        ("temperature", f"{run['temperature']:.3f}, fitted on validation photos and part of the model"),
+    ]
+    if validation["n"]:
+        low, high = (100 * bound for bound in validation["interval"])
+        said = f"{100 * validation['accuracy']:.1f} % ({low:.1f} to {high:.1f}) on {validation['n']:,} photos"
+        rows.append(("validation accuracy", f"{said}; choices were made on them, so it flatters"))
+    return rows
+
+
+def _changed(photos: dict[str, Any]) -> list[tuple[str, list[list[str]], int]]:
+    """Tables of files, where there are any: title, rows, and how many more there are."""
+    near = photos["near-duplicates"]
+    done = "left out" if near["wish"] == "drop" else "kept"
+    pairs = [
+        [f"{one['split']} {one['path']}", one["of"], str(one["distance"]), "yes" if one["same_label"] else "no"]
+        for one in near["pairs"]
+    ]
+    tables = [
+        ("Left out", ["file", "reason"], photos["left out"]),
+        ("Converted to 8-bit RGB", ["file", "reason"], photos["converted"]),
+        (
+            f"Near-duplicates in different splits, {done}",
+            ["photo", "nearly the same as", "bits apart", "same label"],
+            pairs,
+        ),
+    ]
+    return [(title, [head, *rows[:_LISTED]], max(0, len(rows) - _LISTED)) for title, head, rows in tables if rows]
+
+
+def _cost(seconds: dict[str, float]) -> list[list[str]]:
+    rows = [[name, f"{value:,.1f}"] for name, value in seconds.items() if name not in ("total", "processor")]
+    totals = [["all", f"{seconds['total']:,.1f}"], ["processor time, all cores", f"{seconds['processor']:,.1f}"]]
+    return [["stage", "seconds"], *rows, *totals]
+
+
+def _peak_memory() -> float | None:
+    """Most memory that this process held so far in MiB, or None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _named(classes: Sequence[str]) -> str:
+    """Few classes by name, many by number."""
+    if len(classes) > 4:
+        return f"{len(classes)} classes"
+    return " or ".join([", ".join(classes[:-1]), classes[-1]])
