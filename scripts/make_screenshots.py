@@ -37,15 +37,14 @@ COLOURS = 256
 SPECIES, SEED, SIDE = "dog", 6, 640  # of the sketch that is dropped
 PATIENCE = 60  # seconds
 
-# As narrow as a window may be in which the table of classes is seen up to F1; the columns after it are scrolled to.
+# As narrow as a window may be in which the whole table of classes is seen.
 REPORT_WIDTH = """
 const table = document.querySelector("table").getBoundingClientRect();
-const f1 = [...document.querySelectorAll("th")].find((cell) => cell.textContent === "F1").getBoundingClientRect();
-return Math.ceil(f1.right + table.left);
+return Math.ceil(table.right + table.left);
 """
-# As far as the captions of the first row of figures.
+# As far as the captions of the first row of mistakes.
 REPORT_HEIGHT = """
-const boxes = [...document.querySelectorAll(".figures figure")].map((figure) => figure.getBoundingClientRect());
+const boxes = [...document.querySelectorAll(".photos figure")].map((figure) => figure.getBoundingClientRect());
 const first = boxes.filter((box) => box.top === boxes[0].top);
 return Math.floor(Math.max(...first.map((box) => box.bottom)) + scrollY + 15);
 """
