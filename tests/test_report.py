@@ -97,8 +97,9 @@ def test_ece_of_a_calibrated_model_stays_below_its_bound_19_times_in_20(folder):
         p = rng.uniform(0.5, 1, 200)
         z = np.stack([np.log(p), np.log(1 - p)], axis=1)
         labels = (rng.random(200) > p).astype(int)
-        found = ev.reliability(labels, ev.probabilities(z))
-        below.append(found.ece <= metrics._ece_by_chance(found.edges, ev.probabilities(z), seed))
+        found = metrics.measured("calibration", metrics.Answers(labels, ev.probabilities(z), seed=seed))
+        assert found["ECE"] == ev.reliability(labels, ev.probabilities(z)).ece
+        below.append(found["ECE"] <= found["ECE by chance"])
     # 300 experiments: the standard error is 0.013
     assert 0.91 <= np.mean(below) <= 0.99
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +67,9 @@ def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return np.round(255 * blended(pixels, heat)).astype(np.uint8)
 
 
-def _drawn(alt: str, caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> Picture:
-    """What a function of :mod:`tlbook.plotting` draws."""
-    figure = draw(*args, **options)
+def _drawn(alt: str, caption: str, draw: Callable[..., Any], *args: Any, high: float = 1.0, **options: Any) -> Picture:
+    """What a function of :mod:`tlbook.plotting` draws, so many times as high as wide."""
+    figure = draw(*args, width=_WIDTH, height=high * _WIDTH, **options)
     width, height = figure.get_size_inches() * 96
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=96 * _SHARPNESS)
@@ -91,10 +91,10 @@ def _names(report: Report) -> list[str]:
     return [name if fits(name) else f"class {k}" for k, name in enumerate(report.class_names, 1)]
 
 
-def _numbered(report: Report, names: Sequence[str]) -> str:
+def _numbered(report: Report, names: Sequence[str], shown: Iterable[int] | None = None) -> str:
     """What is behind the numbers."""
-    pairs = zip(names, report.class_names, strict=True)
-    said = [f"{short} is {name}" for short, name in pairs if short != name]
+    some = range(len(names)) if shown is None else shown
+    said = [f"{names[k]} is {report.class_names[k]}" for k in some if names[k] != report.class_names[k]]
     return f" {'; '.join(said)}." if said else ""
 
 
@@ -107,7 +107,11 @@ def confusion(report: Report) -> Picture | None:
     names = _names(report)
     caption = "Shares of the true class: the darker a field off the diagonal, the more often it is the mistake."
     caption += _numbered(report, names)
-    return _drawn("Confusion matrix in colours", caption, plotting.confusion, report.confusion, names)
+
+    def draw(*args: Any, width: float, height: float) -> Any:  # it grows with the number of classes instead
+        return plotting.confusion(*args)
+
+    return _drawn("Confusion matrix in colours", caption, draw, report.confusion, names)
 
 
 def calibration(report: Report) -> Picture:
@@ -118,9 +122,8 @@ def calibration(report: Report) -> Picture:
     if report.scaled:
         results[f"temperature {report.temperature:.2f}"] = _answers(report, report.temperature).reliability
     caption = "Accuracy against confidence in bins, with intervals; on the dotted line they agree. Below, the images of each bin."
-    return _drawn(
-        "Reliability diagram", caption, plotting.reliability_diagram, results, width=_WIDTH, height=1.05 * _WIDTH
-    )
+    alt = f"Reliability diagram: the expected calibration error is {report.calibration['ECE']:.3f}"
+    return _drawn(alt, caption, plotting.reliability_diagram, results, high=1.05)
 
 
 def _answers(report: Report, temperature: float = 1.0) -> Answers:
@@ -136,7 +139,7 @@ def curves(report: Report) -> list[Picture]:
     wanted = [1] if len(names) == 2 else range(len(names))
     some = [k for k in wanted if (report.labels == k).any()]
     found = []
-    for alt, compute, draw, kept in (
+    for title, compute, draw, kept in (
         ("ROC curve", evaluation.roc_curve, plotting.roc, [k for k in some if not (report.labels == k).all()]),
         ("Precision–recall curve", evaluation.precision_recall_curve, plotting.precision_recall, some),
     ):
@@ -146,9 +149,9 @@ def curves(report: Report) -> list[Picture]:
         shown = sorted(sorted(each, key=lambda k: each[k].area)[:_CURVES])
         said = ", ".join(report.class_names[k] for k in shown)
         few = f"; of {len(kept)} classes those with the smallest area" if len(shown) < len(kept) else ""
-        caption = f"{alt} ({said} as positive{few}); the dotted line is guessing.{_numbered(report, names)}"
-        drawn = {names[k]: each[k] for k in shown}
-        found.append(_drawn(alt, caption, draw, drawn, width=_WIDTH, height=0.92 * _WIDTH))
+        caption = f"{title} ({said} as positive{few}); the dotted line is guessing.{_numbered(report, names, shown)}"
+        alt = f"{title}: {', '.join(f'{report.class_names[k]} has an area of {each[k].area:.3f}' for k in shown)}"
+        found.append(_drawn(alt, caption, draw, {names[k]: each[k] for k in shown}, high=0.92))
     return found
 
 
@@ -161,21 +164,10 @@ def training(history: Mapping[str, Any]) -> list[Picture]:
         chosen = history["C"]
         caption = f"The probe: validation loss against C, of which {chosen:.3g} was chosen."
         options = {"xlabel": "C", "ylabel": "loss (nats)", "log_x": True, "percent": False}
-        marks = {f"C = {chosen:.3g}": chosen}
-        found.append(
-            _drawn(
-                caption,
-                caption,
-                plotting.bands,
-                {"validation": dict(losses)},
-                marks=marks,
-                width=_WIDTH,
-                height=0.8 * _WIDTH,
-                **options,
-            )
-        )
+        options["marks"] = {f"C = {chosen:.3g}": chosen}
+        found.append(_drawn(caption, caption, plotting.bands, {"validation": dict(losses)}, high=0.8, **options))
     if history.get("train"):
         caption = "Fine-tuning: accuracy after each epoch."
-        accuracies = {"train_accuracy": history["train"], "validation_accuracy": history.get("validation") or []}
-        found.append(_drawn(caption, caption, plotting.training_curves, accuracies, width=_WIDTH, height=0.8 * _WIDTH))
+        curves = {"train_accuracy": history["train"], "validation_accuracy": history.get("validation") or []}
+        found.append(_drawn(caption, caption, plotting.training_curves, curves, high=0.8))
     return found

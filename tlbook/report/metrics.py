@@ -128,10 +128,10 @@ def _averaged(metric: Callable[[Any, Any], float]) -> Callable[[Answers], Estima
     return compute
 
 
-def _ece_by_chance(edges: np.ndarray, p: np.ndarray, seed: int) -> float:
+def _ece_by_chance(a: Answers) -> float:
     """The 95 % quantile of the calibration error of models that are right exactly as often as they say."""
-    rng = np.random.default_rng(seed)
-    sure = np.minimum(p.max(axis=1), 1.0)
+    rng, edges = np.random.default_rng(a.seed), a.reliability.edges
+    sure = np.minimum(a.p.max(axis=1), 1.0)
     bins = np.maximum(np.searchsorted(edges, sure, side="left") - 1, 0)
     one_hot = (bins[:, None] == np.arange(edges.size - 1)).astype(float)
     gaps = [np.abs((sure - (rng.random(sure.size) < sure)) @ one_hot).sum() / sure.size for _ in range(500)]
@@ -140,84 +140,46 @@ def _ece_by_chance(edges: np.ndarray, p: np.ndarray, seed: int) -> float:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
-        "accuracy",
-        "accuracy",
-        "overall",
-        lambda a: evaluation.accuracy(a.labels, a.guess, a.confidence),
+        "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, a.confidence),
         note="Share of the images that are called what they are.",
     ),
     Metric(
-        "precision",
-        "precision",
-        "classes",
-        _counted(evaluation.precision),
-        mean=True,
+        "precision", "precision", "classes", _counted(evaluation.precision), mean=True,
         note="Of the images called this class, the share that are of it.",
     ),
     Metric(
-        "recall",
-        "recall",
-        "classes",
-        _counted(evaluation.recall),
-        mean=True,
+        "recall", "recall", "classes", _counted(evaluation.recall), mean=True,
         note="Of the images of this class, the share called so. Its mean is also called balanced accuracy.",
     ),
     Metric(
-        "F1",
-        "F1",
-        "classes",
-        _counted(evaluation.f1),
-        mean=True,
+        "F1", "F1", "classes", _counted(evaluation.f1), mean=True,
         note="The harmonic mean of precision and recall.",
     ),
     Metric(
-        "ROC area",
-        "ROC area",
-        "classes",
-        _ranked(evaluation.roc_area),
+        "ROC area", "ROC area", "classes", _ranked(evaluation.roc_area),
         note="How often an image of this class gets a higher probability for it than another image; guessing has 0.5.",
     ),
     Metric(
-        "average precision",
-        "average precision",
-        "classes",
-        _ranked(evaluation.average_precision),
+        "average precision", "average precision", "classes", _ranked(evaluation.average_precision),
         note="The area under the precision–recall curve; guessing has the share of the class.",
     ),
     Metric(
-        "ECE",
-        "expected calibration error",
-        "calibration",
-        lambda a: a.reliability.ece,
-        unit="15 bins",
-        format=".3f",
+        "ECE", "expected calibration error", "calibration", lambda a: a.reliability.ece, unit="15 bins", format=".3f",
         note="How far confidence and accuracy lie apart, on average over the images.",
     ),
     Metric(
-        "ECE by chance",
-        "95 % of calibrated models stay below",
-        "calibration",
-        lambda a: _ece_by_chance(a.reliability.edges, a.p, a.seed),
-        format=".3f",
+        "ECE by chance", "95 % of calibrated models stay below", "calibration", _ece_by_chance, format=".3f",
         note="The calibration error that chance alone makes on so many images: an error below it shows nothing.",
     ),
     Metric(
-        "Brier",
-        "Brier score",
-        "calibration",
-        _averaged(evaluation.brier_score),
-        unit="0 to 2",
+        "Brier", "Brier score", "calibration", _averaged(evaluation.brier_score), unit="0 to 2",
         note="The squared distance of the probabilities from the truth; 0 is best.",
     ),
     Metric(
-        "nll",
-        "negative log-likelihood",
-        "calibration",
-        _averaged(evaluation.negative_log_likelihood),
-        unit="nats",
+        "nll", "negative log-likelihood", "calibration", _averaged(evaluation.negative_log_likelihood), unit="nats",
         note="The loss of training, on these images; 0 is best.",
     ),
-)
+)  # fmt: skip
 
 
 def table(part: str) -> list[Metric]:
