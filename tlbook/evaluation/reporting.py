@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import whole
 from tlbook._files import write_text
 from tlbook.datasets import Split
 from tlbook.evaluation import report_page
@@ -236,8 +237,7 @@ def report(
         raise ValueError(f"split is a Split, e.g. datasets.load('sketches').test; got {type(split).__name__}")
     if not len(split):
         raise ValueError(f"the split {split.name!r} has no images; nothing can be measured on it")
-    if isinstance(mistakes, bool) or int(mistakes) != mistakes or mistakes < 0:
-        raise ValueError(f"mistakes is a whole number of at least 0; got {mistakes!r}")
+    mistakes = whole(mistakes, "mistakes", 0)
     logits = _logits(model, split, batch_size)
     labels, p = split.labels, probabilities(logits)
     guess = p.argmax(axis=1)
