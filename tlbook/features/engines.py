@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tlbook._checks import one_of
 from tlbook._files import cores, replacing
 from tlbook._quiet import stderr_held
 from tlbook.backbones import Backbone
@@ -90,8 +91,7 @@ def choose(name: str, n: int, *, ready: bool = False) -> str:
 
     ``ready`` says that the graph is there and Keras is not, so that ONNX Runtime saves time for any number of images.
     """
-    if name not in ENGINES:
-        raise ValueError(f"engine is one of {', '.join(ENGINES)}; got {name!r}")
+    one_of(name, "engine", ENGINES)
     if name == "auto":
         fast = (n >= FEW or ready) and not has_gpu() and not missing_packages()
         return "onnxruntime" if fast else "keras"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tlbook import evaluation
+from tlbook._checks import whole
 from tlbook._files import write_text
 from tlbook.datasets import Split
 from tlbook.evaluation import Estimate
@@ -217,8 +218,7 @@ def evaluate(
         raise ValueError(f"test is a Split, e.g. datasets.load('sketches').test; got {type(test).__name__}")
     if not len(test):
         raise ValueError(f"the split {test.name!r} has no images; nothing can be measured on it")
-    if isinstance(mistakes, bool) or int(mistakes) != mistakes or mistakes < 0:
-        raise ValueError(f"mistakes is a whole number of at least 0; got {mistakes!r}")
+    mistakes = whole(mistakes, "mistakes", 0)
     names, labels = test.class_names, test.labels
     logits = _logits(model, test, batch_size)
     answers = Answers(labels, evaluation.probabilities(logits), confidence, seed)
@@ -238,7 +238,7 @@ def evaluate(
     by_group, worst = _groups(labels, guess, groups, confidence, notes)
     wrong = np.flatnonzero(guess != labels)
     sure = answers.p[np.arange(len(guess)), guess]
-    shown = wrong[np.argsort(-sure[wrong], kind="stable")][: int(mistakes)]
+    shown = wrong[np.argsort(-sure[wrong], kind="stable")][:mistakes]
     return Report(
         split=test.name,
         fingerprint=test.fingerprint,
