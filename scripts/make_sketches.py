@@ -27,6 +27,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from tlbook._files import write_bytes
 from tlbook.sketches import (
     FACTORS,
     RELEASE,
@@ -127,13 +128,6 @@ def compare(members: dict[str, bytes], shipped: Path) -> list[str]:
     return problems
 
 
-def write_whole(path: Path, blob: bytes) -> None:
-    """Write a file so that it is either the old one or the whole new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(blob)
-    os.replace(temporary, path)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="replace the shipped release")
@@ -142,8 +136,8 @@ def main() -> int:
     archive, members = build(options.workers)
     target, listed = DATA / f"{RELEASE}.zip", DATA / f"{RELEASE}.sha256"
     if options.write:
-        write_whole(target, archive)
-        write_whole(listed, manifest(archive, members).encode("ascii"))
+        write_bytes(target, archive)
+        write_bytes(listed, manifest(archive, members).encode("ascii"))
         print(f"wrote {len(members) - 1} drawings, {len(archive) / 1e6:.2f} MB")
         return 0
     if not target.exists():

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
-import json
 import os
 import platform
 import sys
@@ -28,6 +27,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from tlbook._files import replacing, write_json
 from tlbook.sketches import SOURCE_SPECIES, Factors, make_records, render
 
 DATA = Path(__file__).resolve().parents[1] / "tlbook" / "data"
@@ -109,11 +109,9 @@ def train(images: np.ndarray, labels: np.ndarray, epochs: int, seed: int):
 def save(backbone, folder: Path) -> str:
     """Write the weights whole or not at all; returns their SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{NAME}.{os.getpid()}.weights.h5"
-    backbone.save_weights(temporary)
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    os.replace(temporary, folder / f"{NAME}.weights.h5")
-    return digest
+    with replacing(folder / f"{NAME}.weights.h5", ".weights.h5") as temporary:
+        backbone.save_weights(temporary)
+        return hashlib.sha256(temporary.read_bytes()).hexdigest()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -186,10 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         "licence": "CC BY 4.0",
         "sha256": digest,
     }
-    path = options.output / f"{NAME}.json"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_json(options.output / f"{NAME}.json", card, indent=2)
     print(f"held-out accuracy {estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})")
     print(f"{seconds:.0f} s in all; wrote {NAME}.weights.h5 and {NAME}.json")
     return 0

@@ -17,6 +17,8 @@ import first_cell
 import nbformat
 from notebook_runs import run_all
 
+from tlbook._files import write_text
+
 
 def settle(notebook: nbformat.NotebookNode) -> None:
     """Leave nothing in a notebook that depends on who ran it, when, and with what."""
@@ -60,10 +62,8 @@ def _merge_streams(cell: nbformat.NotebookNode) -> None:
 
 def store(notebook: nbformat.NotebookNode, path: Path) -> None:
     nbformat.validate(notebook)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-        nbformat.write(notebook, file)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    text = nbformat.writes(notebook)
+    write_text(path, text if text.endswith("\n") else text + "\n")
 
 
 def main(names: list[str]) -> None:

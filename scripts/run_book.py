@@ -19,7 +19,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import book_notebooks
@@ -32,6 +31,8 @@ import publish_notebooks
 import yaml
 from book_notebooks import ROOT
 from notebook_runs import Run, run_all
+
+from tlbook._files import versions
 
 PACKAGES = (
     "tensorflow",
@@ -49,21 +50,16 @@ REPORT = "run-report"
 
 def report_on(runs: list[Run], dataset: str) -> dict:
     """Seconds, memory, versions and edition: what a reader compares when a number differs from theirs."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    found = versions(*PACKAGES)
     return {
         "edition": dataset,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "gpu": shutil.which("nvidia-smi") is not None and "tensorflow" in versions,
+        "gpu": shutil.which("nvidia-smi") is not None and "tensorflow" in found,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "versions": versions,
+        "versions": found,
         "notebooks": [
             {
                 "name": run.source.stem,

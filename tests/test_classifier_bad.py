@@ -241,12 +241,12 @@ def an_unknown_backbone(root):
     return class_folders(root / "photos", n=4), {"backbone": "resnet99"}
 
 
-@folder("input_size is a whole number of pixels, at least 32")
+@folder("input_size=8: give a whole number of pixels, 32 or more")
 def an_input_that_is_too_small(root):
     return class_folders(root / "photos", n=4), {"input_size": 8}
 
 
-@folder("seed is a whole number of at least 0")
+@folder("seed=-1: give a whole number, 0 or more")
 def a_seed_below_zero(root):
     return class_folders(root / "photos", n=4), {"seed": -1}
 

@@ -67,15 +67,21 @@ def test_pooling_is_what_keras_computes(size, stride, how, seed):
         (lambda: convolution.convolve(np.zeros(4), np.zeros((3, 3))), "2 or 3 axes"),
         (lambda: convolution.convolve(np.zeros((4, 4)), np.zeros(3)), "2, 3 or 4 axes"),
         (lambda: convolution.convolve(np.zeros((4, 4)), np.zeros((5, 5))), "does not fit into 4"),
-        (lambda: convolution.convolve(np.zeros((4, 4)), np.zeros((3, 3)), padding="full"), '"valid" or "same"'),
-        (lambda: convolution.convolve(np.zeros((4, 4)), np.zeros((3, 3)), stride=0), "stride must be a whole number"),
-        (lambda: convolution.output_size(4, 2.5), "kernel must be a whole number"),
+        (
+            lambda: convolution.convolve(np.zeros((4, 4)), np.zeros((3, 3)), padding="full"),
+            "padding='full': give 'valid' or 'same'",
+        ),
+        (
+            lambda: convolution.convolve(np.zeros((4, 4)), np.zeros((3, 3)), stride=0),
+            "stride=0: give a whole number, 1 or more",
+        ),
+        (lambda: convolution.output_size(4, 2.5), "kernel=2.5: give a whole number"),
         (lambda: convolution.pool(np.zeros((4, 4)), 5), "does not fit into 4"),
-        (lambda: convolution.pool(np.zeros((4, 4)), how="min"), '"max" or "average"'),
+        (lambda: convolution.pool(np.zeros((4, 4)), how="min"), "how='min': give 'max' or 'average'"),
         (lambda: convolution.pool(np.zeros(4)), "at least 2 axes"),
         (lambda: convolution.liveliest_window(np.zeros((4, 4, 3)), 3), "2 axes"),
         (lambda: convolution.liveliest_window(np.zeros((4, 9)), 5), "does not fit into 4"),
-        (lambda: convolution.liveliest_window(np.zeros((4, 9)), 2), "size must be a whole number of at least 3"),
+        (lambda: convolution.liveliest_window(np.zeros((4, 9)), 2), "size=2: give a whole number, 3 or more"),
     ],
 )
 def test_what_is_refused_is_named(call, message):

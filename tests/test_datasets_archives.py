@@ -352,23 +352,3 @@ def test_file_system_without_locks_still_works(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", unsupported)
     archives.ensure(tmp_path / "set", "key", fill)
     assert contents(tmp_path / "set") == FILES
-
-
-def test_lock_of_windows(tmp_path, monkeypatch):
-    """With a stand-in for msvcrt: waits while the lock is refused, and frees it at the end."""
-    calls = []
-
-    class Msvcrt:
-        LK_LOCK, LK_UNLCK = 1, 0
-
-        @staticmethod
-        def locking(descriptor, mode, count):
-            calls.append(mode)
-            if calls == [1]:
-                raise OSError(36, "Resource deadlock avoided")  # as after ten seconds of waiting
-
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt)
-    archives.ensure(tmp_path / "set", "key", fill)
-    assert contents(tmp_path / "set") == FILES
-    assert calls == [1, 1, 0]

@@ -116,7 +116,7 @@ def test_an_empty_split(drawn, tmp_path):
         ({"splits": 2}, "different names; got train, train"),
         ({"splits": 1, "distance": 128}, "below half of the hash's 256; got 128"),
         ({"splits": 1, "distance": -1}, "got -1"),
-        ({"splits": 1, "frequencies": 1}, "from 2 to 64; got 1"),
+        ({"splits": 1, "frequencies": 1}, "frequencies=1: give a whole number from 2 to 64"),
     ],
 )
 def test_bad_settings_are_refused(arguments, message):

@@ -298,7 +298,7 @@ def test_bad_confidence_is_refused(confidence):
         lambda: ev.paired_t([0, 1], [0, 1], confidence=confidence),
         lambda: ev.seed_spread([0, 1], confidence=confidence),
     ):
-        with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+        with pytest.raises(ValueError, match=r"confidence=.*: give a number in \(0, 1\), such as 0\.95"):
             call()
 
 

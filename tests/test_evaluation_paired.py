@@ -387,7 +387,7 @@ def test_images_needed_paired_by_hand():
 @pytest.mark.parametrize("function", [ev.images_needed, ev.images_needed_paired])
 def test_sample_sizes_refuse(function):
     for pair in ((1.1, 0.5), (0.5, -0.1), (98.1, 98.6), (math.nan, 0.5)):
-        with pytest.raises(ValueError, match="shares from 0 to 1"):
+        with pytest.raises(ValueError, match=r"accuracy_[ab]=.*: give a number in \[0, 1\]"):
             function(*pair)
     with pytest.raises(ValueError, match="equal accuracies"):
         function(0.9, 0.9)

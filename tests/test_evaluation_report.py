@@ -283,8 +283,8 @@ def test_confidence_and_number_of_mistakes(folder):
         ({"logits": np.zeros((20, 2))}, "of 3 classes"),
         ({"logits": np.full((20, 3), np.nan)}, "NaN or infinite"),
         ({"groups": ["a"]}, "group of each of 20 images"),
-        ({"mistakes": -1}, "at least 0; got -1"),
-        ({"confidence": 95}, "between 0 and 1"),
+        ({"mistakes": -1}, "mistakes=-1: give a whole number, 0 or more"),
+        ({"confidence": 95}, r"confidence=95: give a number in \(0, 1\)"),
         ({"validation": ([0, 1], np.zeros((2, 2)))}, "validation logits are for 2 classes, the split has 3"),
     ],
 )

@@ -501,7 +501,7 @@ def test_which_engine_is_taken(monkeypatch):
 
 def test_unknown_engine_is_refused_even_where_the_cache_has_the_features(backbone, images, tmp_path):
     features.extract(backbone, images, cache_dir=tmp_path)
-    with pytest.raises(ValueError, match="engine is one of auto, keras, onnxruntime; got 'tensorrt'"):
+    with pytest.raises(ValueError, match="engine='tensorrt': give 'auto', 'keras' or 'onnxruntime'"):
         features.extract(backbone, images, cache_dir=tmp_path, engine="tensorrt")
 
 

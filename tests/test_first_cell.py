@@ -282,7 +282,7 @@ def test_switching_is_advised_only_where_it_saves_much(cpu, gpu, here, told, mon
 
 
 def test_minutes_that_are_none_are_refused():
-    with pytest.raises(ValueError, match=r"cpu is 0; a positive number"):
+    with pytest.raises(ValueError, match=r"cpu=0: give a number above 0\."):
         hosted.welcome(cpu=0)
 
 

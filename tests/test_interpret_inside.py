@@ -148,7 +148,7 @@ def test_log_odds_of_several_classes():
         ({"fill": "blur"}, "fill is 'mean'"),
         ({"fill": 300}, "fill is 'mean'"),
         ({"fill": (1, 2)}, "fill is 'mean'"),
-        ({"score": "logit"}, "log_odds, probability"),
+        ({"score": "logit"}, "'log_odds' or 'probability'"),
         ({"class_index": 7}, "classes 0 to 1"),
     ],
 )
@@ -226,7 +226,7 @@ def test_standardising_makes_scales_irrelevant():
         (np.ones((2, 3)), "pca", {}, "n ≥ 3"),
         (np.ones((5, 1)), "pca", {}, "one column"),
         (np.ones((5, 3)), "umap", {}, "'pca' or 'tsne'"),
-        (np.eye(5), "tsne", {"perplexity": 5}, "less than the number of rows"),
+        (np.eye(5), "tsne", {"perplexity": 5}, r"in \(0, 5\), which ends at the number of rows"),
     ],
 )
 def test_embed_refuses(rows, method, options, message):

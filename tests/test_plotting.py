@@ -228,7 +228,7 @@ def test_strategy_comparison():
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first on top
     runs = [line for line in axes.get_lines() if line.get_marker() == "." and len(line.get_xdata())]
     np.testing.assert_array_equal(runs[0].get_xdata(), [0.5, 0.6, 0.7])
-    with pytest.raises(ValueError, match="no strategy is called 'x'"):
+    with pytest.raises(ValueError, match="reference='x': give "):
         plotting.strategy_comparison({"a": 0.5}, reference="x")
 
 

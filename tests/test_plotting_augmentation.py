@@ -57,7 +57,7 @@ def test_effects_show_the_verdict_by_marker_and_legend():
     drawn = [container.lines[0].get_xdata()[0] for container in first.containers]
     assert drawn == pytest.approx([test.difference.value for test in tests.values()])
     assert drawn[0] > 0 > drawn[1]
-    with pytest.raises(ValueError, match="no change"):
+    with pytest.raises(ValueError, match="at least one change"):
         plotting.change_effects({"scratch": {}})
 
 
@@ -86,7 +86,7 @@ def test_strengths_stand_at_equal_distances():
     centres = shown[0].containers[0].lines[0].get_ydata()
     assert list(centres) == pytest.approx([0.85, 0.9])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["head", "all"]
-    with pytest.raises(ValueError, match="no panel"):
+    with pytest.raises(ValueError, match="at least one panel"):
         plotting.strength_curves({})
 
 

@@ -59,7 +59,7 @@ def test_the_file(filled):
     ]
     assert content["rows"][0] == {"method": "fine", "seed": 0, "accuracy": 0.9, "seconds": 1.5}
     assert time.strptime(content["updated"], "%Y-%m-%dT%H:%MZ")
-    assert [path.name for path in filled.iterdir()] == ["toy.json"]
+    assert sorted(path.name for path in filled.iterdir()) == [".toy.lock", "toy.json"]
     # a row a line, so that version control shows which row changed
     assert sum("accuracy" in line for line in (filled / "toy.json").read_text().splitlines()) == 6
 
@@ -276,11 +276,11 @@ def test_a_failed_write_leaves_the_old_file(filled, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(recorder_module.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         rec.add({"method": "probe", "seed": 1}, accuracy=0.1)
     assert (filled / "toy.json").read_bytes() == before
-    assert [path.name for path in filled.iterdir()] == ["toy.json"]
+    assert sorted(path.name for path in filled.iterdir()) == [".toy.lock", "toy.json"]
 
 
 def test_a_killed_run_leaves_a_whole_file_and_goes_on(tmp_path):

@@ -113,7 +113,7 @@ def test_release_set_is_paired_with_its_shifted_version(monkeypatch):
 
 
 def test_bad_split_and_damaged_archive_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="unknown split 'dev'; there are train, validation, test"):
+    with pytest.raises(ValueError, match="split='dev': give 'train', 'validation' or 'test'"):
         sketches.release_factors("dev")
     from tlbook.sketches import sets
 

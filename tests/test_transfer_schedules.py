@@ -30,12 +30,12 @@ def test_cosine_is_that_of_keras(warmup):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (("poly", 1.0, 5), "constant, linear, cosine"),
+        (("poly", 1.0, 5), "'constant', 'linear' or 'cosine'"),
         (("linear", 1.0, 5, 5), "does not fit"),
         (("linear", 1.0, 5, -1), "does not fit"),
         (("linear", 1.0, 0), "does not fit"),
-        (("linear", -1.0, 5), "positive"),
-        (("linear", float("nan"), 5), "positive"),
+        (("linear", -1.0, 5), "learning_rate=-1.0: give a number above 0"),
+        (("linear", float("nan"), 5), "learning_rate=nan: give a number above 0"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
@@ -103,5 +103,5 @@ def test_a_schedule_and_factors_together():
 
 
 def test_unknown_optimiser():
-    with pytest.raises(ValueError, match="adam, adamw, sgd"):
+    with pytest.raises(ValueError, match="'adam', 'adamw' or 'sgd'"):
         make_optimizer("lion", 0.1, variables(), factors=[1.0] * 4)

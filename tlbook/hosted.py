@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import subprocess
 
+from tlbook._checks import number
+
 __all__ = ["gpu_name", "welcome"]
 
 
@@ -52,8 +54,8 @@ def welcome(*, cpu: float | None = None, cores: int | None = None, gpu: float | 
     No GPU here. This chapter takes about 3 minutes without a GPU (on 4 cores), less than a minute with one.
     """
     for name, value in (("cpu", cpu), ("cores", cores), ("gpu", gpu)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} is {value!r}; a positive number is expected")
+        if value is not None:
+            number(value, name, 0, ends="()")
     found = gpu_name()
     here = f"GPU: {found}." if found else "No GPU here."
     without = "" if cpu is None else f"{_minutes(cpu)} without a GPU" + (f" (on {cores} cores)" if cores else "")

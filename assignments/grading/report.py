@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import io
-import os
 import statistics
 from pathlib import Path
 
 from grading import checks
 from grading.submission import Result
+from tlbook._files import write_text
 
 __all__ = ["csv_text", "page", "summary", "write"]
 
@@ -28,9 +28,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddi
 def write(path: Path, text: str) -> None:
     """A whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
+    write_text(path, text)
 
 
 def _number(value: float) -> str:

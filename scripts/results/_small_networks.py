@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 import time
 
 import numpy as np
 
 from tlbook import backbones, datasets, evaluation, sketches, transfer
+from tlbook._files import replacing
 from tlbook.backbones import architectures
 
 import keras  # isort: skip
@@ -87,9 +87,8 @@ def small_network(task: str, seed: int) -> tuple[keras.Model, float | None]:
         classifier.load_weights(file)
     else:
         train(classifier, x, y, (x[:64], y[:64]), seed, SMALL["epochs"], SMALL["rate"], batch_size=SMALL["batch_size"])
-        partial_file = file.with_name(f"part-{file.name}")
-        classifier.save_weights(partial_file)
-        os.replace(partial_file, file)
+        with replacing(file, ".weights.h5") as partial_file:
+            classifier.save_weights(partial_file)
     return classifier, float((predicted(classifier, x[-500:]) == y[-500:]).mean())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tlbook._checks import number, one_of
+
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
@@ -172,13 +174,10 @@ def make(
     >>> np.array_equal(make("flip", size=96, seed=0)(images, training=True), images)  # both halves are symmetric
     True
     """
-    if name not in CATALOGUE:
-        raise ValueError(f"no augmentation is called {name!r}; there are {', '.join(CATALOGUE)}")
-    entry = CATALOGUE[name]
+    entry = CATALOGUE[one_of(name, "name", CATALOGUE)]
     if strength is None:
         strength = entry.strengths[0 if name == "flip" else 1]
-    if not strength > 0:
-        raise ValueError(f"strength must be above 0, but is {strength}")
+    number(strength, "strength", 0, ends="()")
     low = strength if exactly else -strength if entry.signed else 0
     return entry.build(low, strength, size, seed)
 

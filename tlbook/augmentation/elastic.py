@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlbook._checks import whole
+
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
@@ -49,9 +51,8 @@ class RandomElastic(keras.layers.Layer):
         low, high = factor if isinstance(factor, (tuple, list)) else (0.0, factor)
         if not 0 <= low <= high < 1:
             raise ValueError(f"factor must be a share of the side, 0 <= low <= high < 1, but is {factor}")
-        if isinstance(grid, bool) or int(grid) != grid or grid < 2:
-            raise ValueError(f"grid={grid!r}: give a whole number of points, 2 or more")
-        self.factor, self.grid, self.seed = (float(low), float(high)), int(grid), seed
+        grid = whole(grid, "grid", 2, of="points")
+        self.factor, self.grid, self.seed = (float(low), float(high)), grid, seed
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Any, training: bool = False) -> Any:

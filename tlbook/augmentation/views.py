@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import whole
+
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
@@ -50,15 +52,14 @@ def views(images: Any, layers: keras.layers.Layer, k: int, *, seed: int = 0, bat
     array = np.asarray(images)
     if array.ndim != 4 or not len(array):
         raise ValueError(f"images must have shape (n, height, width, 3), n >= 1, but have {array.shape}")
-    if isinstance(k, bool) or int(k) != k or k < 1:
-        raise ValueError(f"k={k!r}: give a whole number of views, 1 or more")
+    k = whole(k, "k", of="views")
     stack = [layers]
     while stack:
         layer = stack.pop()
         if isinstance(layer, (keras.layers.MixUp, keras.layers.CutMix)) or getattr(layer, "mixes_labels", False):
             raise ValueError(f"{type(layer).__name__} mixes images of several classes: a view would need a mixed label")
         stack.extend(getattr(layer, "layers", ()))
-    out = np.empty((int(k), *array.shape), np.uint8)
+    out = np.empty((k, *array.shape), np.uint8)
     for begin in range(0, len(array), batch_size):
         batch = array[begin : begin + batch_size].astype("float32")
         for j in range(int(k)):

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import keras
 from keras import layers
 
+from tlbook._checks import number, whole
+
 # With the default momentum of 0.99 the moving statistics of a network trained for a few
 # hundred steps have not converged, and inference is far worse than training.
 MOMENTUM = 0.9
@@ -24,12 +26,6 @@ def _conv(x, filters: int, name: str, strides: int = 1):
     x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _check_size(input_size: int, least: int) -> int:
-    if isinstance(input_size, bool) or int(input_size) != input_size or input_size < least:
-        raise ValueError(f"input_size={input_size!r}: expected a whole number of at least {least}")
-    return int(input_size)
 
 
 def sketchnet(input_size: int = 96) -> keras.Model:
@@ -55,7 +51,7 @@ def sketchnet(input_size: int = 96) -> keras.Model:
     ValueError
         If the input size is too small.
     """
-    size = _check_size(input_size, 32)
+    size = whole(input_size, "input_size", 32, of="pixels")
     inputs = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
     for k, (first, second) in enumerate(SKETCHNET_WIDTHS):
@@ -100,11 +96,9 @@ def small_cnn(
     ValueError
         If a number is out of range.
     """
-    size = _check_size(input_size, 32)
-    if isinstance(n_classes, bool) or int(n_classes) != n_classes or n_classes < 2:
-        raise ValueError(f"n_classes={n_classes!r}: expected a whole number of at least 2")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout!r}: expected a rate from 0 up to, not including, 1")
+    size = whole(input_size, "input_size", 32, of="pixels")
+    n_classes = whole(n_classes, "n_classes", 2)
+    number(dropout, "dropout", 0, 1, "[)")
     inputs = keras.Input((size, size, 3), name="image")
     x = inputs
     for layer in augmentation or ():
@@ -115,5 +109,5 @@ def small_cnn(
         x = layers.MaxPooling2D(2, name=f"block{k + 1}_pool")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(int(n_classes), name="logits")(x)
+    outputs = layers.Dense(n_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="small_cnn")

@@ -14,13 +14,14 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlbook._files import write_json
 from tlbook.backbones.backbone import Backbone, model_fingerprint
 from tlbook.datasets import cache_folder
 
@@ -126,13 +127,6 @@ def write_note(path: Path | None, backbone: Backbone) -> None:
     if path is None or path.is_file():
         return
     note = Note(backbone.input_size, backbone.feature_dim, backbone.fingerprint)
-    temporary = None
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"key": path.stem, **asdict(note)}, file)
-        os.replace(temporary, path)
-    except OSError:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        write_json(path, {"key": path.stem, **asdict(note)})

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlbook._checks import one_of, whole
 from tlbook.backbones import deferred
 from tlbook.backbones.applications import APPLICATIONS, WeightsUnavailable, weights_folder
 from tlbook.backbones.backbone import Backbone, reinitialise
@@ -182,16 +183,13 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
         damaged.
     """
     _check_name(name)
-    if weights not in ("pretrained", None):
-        raise ValueError(f"weights is 'pretrained' or None (random); got {weights!r}")
-    if input_size is not None and (
-        isinstance(input_size, bool) or int(input_size) != input_size or input_size < MIN_INPUT_SIZE
-    ):
-        raise ValueError(f"input_size is a whole number of pixels, at least {MIN_INPUT_SIZE}; got {input_size!r}")
+    one_of(weights, "weights", ("pretrained", None))
+    if input_size is not None:
+        input_size = whole(input_size, "input_size", MIN_INPUT_SIZE, of="pixels")
     if weights is None:
         return _built(name, input_size, seed)
     file = _checked_own_weights() if name == OWN else weights_folder() / APPLICATIONS[name].weights_file
-    path = deferred.note_path(name, file, None if input_size is None else int(input_size))
+    path = deferred.note_path(name, file, input_size)
     if not deferred.keras_imported() and (note := deferred.read_note(path)) is not None:
         return deferred.Deferred(name, _stages(name), note, lambda: _built(name, input_size).model)
     backbone = _built(name, input_size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._files import replacing
 from tlbook._quiet import stderr_held
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, load
@@ -113,8 +113,7 @@ def export(
         images, _ = labelled(images, classifier.class_names, progress=False)
     given = _noise(classifier.input_size) if images is None else images
     expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
-    with writing(target.parent), tempfile.TemporaryDirectory(prefix=target.name + ".", dir=target.parent) as folder:
-        passing = Path(folder) / target.name
+    with writing(target.parent), replacing(target, target.suffix) as passing:
         write(classifier, passing)
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
@@ -123,7 +122,6 @@ def export(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
-        os.replace(passing, target)
     same = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
     return Exported(target, FORMATS[target.suffix.lower()], len(given), difference, same)
 

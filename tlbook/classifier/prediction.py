@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from tlbook import evaluation
+from tlbook._files import write_json
 from tlbook.classifier import saved
 from tlbook.classifier.measures import csv_text, measures
 from tlbook.classifier.photos import labelled
-from tlbook.classifier.runs import write_json
 from tlbook.classifier.saved import Classifier
 from tlbook.classifier.stages import SHORT
 from tlbook.classifier.unusable import Unusable, sentence, writing

@@ -10,17 +10,16 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tlbook._files import locked, write_json
 from tlbook.classifier.unusable import Unusable, writing
-from tlbook.datasets.archives import locked
 
-__all__ = ["METRICS", "Run", "check_place", "finished", "key_of", "open_run", "write_json"]
+__all__ = ["METRICS", "Run", "check_place", "finished", "key_of", "open_run"]
 
 METRICS = "metrics.json"
 FORMAT = 1
@@ -32,22 +31,6 @@ _CHECKPOINT = "fine-tuning.npz"
 def key_of(**what: Any) -> str:
     """SHA-256 of what a run depends on."""
     return hashlib.sha256(json.dumps({"format": FORMAT, **what}, sort_keys=True).encode()).hexdigest()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON, whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner only
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _read_json(path: Path) -> Any:

@@ -12,7 +12,6 @@ import functools
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from tlbook import features
+from tlbook._files import replacing
 from tlbook.backbones import Backbone
 from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import Split
@@ -115,24 +115,23 @@ def _digest(entry: dict) -> str:
 
 def save(classifier: Classifier, path: str | os.PathLike) -> Path:
     """Write a classifier as a Keras archive, whole or not at all."""
-    path = Path(path)
-    with tempfile.TemporaryDirectory(prefix=path.name + ".", dir=path.parent) as folder:
-        plain, marked = Path(folder) / "plain.keras", Path(folder) / "marked.keras"
-        classifier.model.save(plain)
-        with zipfile.ZipFile(plain) as given, zipfile.ZipFile(marked, "w") as archive:
-            entry = {
-                "format": FORMAT,
-                "class names": list(classifier.class_names),
-                "about": classifier.about,
-                "members": {name: hashlib.sha256(given.read(name)).hexdigest() for name in _MEMBERS},
-            }
+    with replacing(path, ".keras") as temporary:
+        classifier.model.save(temporary)
+        with zipfile.ZipFile(temporary) as given:
             metadata = json.loads(given.read(_METADATA))
-            metadata[_ENTRY] = {**entry, "sha256": _digest(entry)}
+            members = {name: given.read(name) for name in _MEMBERS}
+        entry = {
+            "format": FORMAT,
+            "class names": list(classifier.class_names),
+            "about": classifier.about,
+            "members": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
+        }
+        metadata[_ENTRY] = {**entry, "sha256": _digest(entry)}
+        with zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr(_METADATA, json.dumps(metadata, ensure_ascii=False))
-            for name in _MEMBERS:
-                archive.writestr(name, given.read(name))
-        os.replace(marked, path)
-    return path
+            for name, content in members.items():
+                archive.writestr(name, content)
+    return Path(path)
 
 
 def _modules(value: Any) -> Iterator[str]:

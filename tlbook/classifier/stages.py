@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tlbook import __version__, evaluation, transfer
+from tlbook import __version__, _files, evaluation, transfer
+from tlbook._files import write_json
 from tlbook.classifier import choice, page, photos, saved, strategy
 from tlbook.classifier.measures import csv_text, measures, number, short_measures
 from tlbook.classifier.photos import Photos
-from tlbook.classifier.runs import METRICS, Run, write_json
+from tlbook.classifier.runs import METRICS, Run
 from tlbook.classifier.saved import Classifier
 from tlbook.classifier.strategy import Fitted
 from tlbook.classifier.unusable import Unusable, sentence
@@ -35,13 +35,7 @@ _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
 def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     names = ("tensorflow", "tensorflow-cpu", "jax", "keras", "numpy", "scikit-learn", "pillow", "onnxruntime")
-    found = {"tlbook": __version__, "python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"tlbook": __version__, "python": platform.python_version(), **_files.versions(*names)}
 
 
 class Stages:

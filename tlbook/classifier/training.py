@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlbook import __version__
+from tlbook._checks import one_of, whole
 from tlbook.classifier import choice, photos
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import check_place, key_of, open_run
@@ -140,12 +141,9 @@ def train(
     Unusable
         What was given cannot be used; the message is one sentence.
     """
-    if strategy not in STRATEGIES:
-        raise Unusable(f"strategy is one of {', '.join(STRATEGIES)}; got {strategy!r}")
-    if near_duplicates not in photos.NEAR_DUPLICATES:
-        raise Unusable(f"near_duplicates is one of {', '.join(photos.NEAR_DUPLICATES)}; got {near_duplicates!r}")
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise Unusable(f"seed is a whole number of at least 0; got {seed!r}")
+    one_of(strategy, "strategy", STRATEGIES, error=Unusable)
+    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=Unusable)
+    whole(seed, "seed", 0, error=Unusable)
     if backbone != "auto":
         choice.choose(backbone)
     source, out = Path(folder).expanduser(), Path(out).expanduser()

@@ -7,23 +7,17 @@ from typing import Literal
 
 import numpy as np
 
+from tlbook._checks import one_of, whole
+
 __all__ = ["convolve", "liveliest_window", "output_size", "pool", "zeros_around"]
 
 Padding = Literal["valid", "same"]
 
 
-def _whole(name: str, value: int, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}")
-    return int(value)
-
-
 def zeros_around(size: int, kernel: int, stride: int, padding: Padding) -> tuple[int, int]:
     """Zeros before and after; an odd one goes after, as in TensorFlow."""
-    if padding == "valid":
+    if one_of(padding, "padding", ("valid", "same")) == "valid":
         return 0, 0
-    if padding != "same":
-        raise ValueError(f'padding must be "valid" or "same", but is {padding!r}')
     total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -57,7 +51,7 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: Padding = "val
     >>> output_size(96, 3), output_size(96, 3, padding="same"), output_size(96, 3, stride=2, padding="same")
     (94, 96, 48)
     """
-    size, kernel, stride = _whole("size", size), _whole("kernel", kernel), _whole("stride", stride)
+    size, kernel, stride = whole(size, "size"), whole(kernel, "kernel"), whole(stride, "stride")
     before, after = zeros_around(size, kernel, stride, padding)
     if kernel > size + before + after:
         raise ValueError(
@@ -168,14 +162,13 @@ def pool(
     ValueError
         For another `how`, or a window that does not fit.
     """
-    if how not in ("max", "average"):
-        raise ValueError(f'how must be "max" or "average", but is {how!r}')
+    one_of(how, "how", ("max", "average"))
     image = np.asarray(image, dtype=float)
     if image.ndim < 2:
         raise ValueError(f"an image has at least 2 axes, but this has shape {image.shape}")
     flat = image.ndim == 2
     image = image[..., None] if flat else image
-    stride = _whole("stride", size if stride is None else stride)
+    stride = whole(size if stride is None else stride, "stride")
     output_size(image.shape[-3], size, stride)
     output_size(image.shape[-2], size, stride)
     windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(-3, -2))
@@ -210,7 +203,7 @@ def liveliest_window(image: np.ndarray, size: int) -> tuple[int, int]:
     image = np.asarray(image, dtype=float)
     if image.ndim != 2:
         raise ValueError(f"an image of one channel has 2 axes, but this has shape {image.shape}")
-    output_size(min(image.shape), _whole("size", size, 3))
+    output_size(min(image.shape), whole(size, "size", 3))
     down, across = image[2:] - image[:-2], image[:, 2:] - image[:, :-2]
     sums = [
         np.lib.stride_tricks.sliding_window_view(np.maximum(sign * change, 0), window).sum(axis=(-2, -1))

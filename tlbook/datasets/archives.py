@@ -15,9 +15,10 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+
+from tlbook._files import locked
 
 MARKER = ".complete.json"
 MAX_MEMBER = 64 * 2**20
@@ -147,34 +148,6 @@ def is_complete(folder: Path, key: str) -> bool:
         return marker["key"] == key and marker["sizes"] == _sizes(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file for the block; others wait, and the system frees it if we die."""
-    with open(path, "a+b") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            while True:
-                try:
-                    file.seek(0)
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:  # gives up after ten seconds, an unpacking may take longer
-                    continue
-            try:
-                yield
-            finally:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-            return
-        # Some network file systems have no locks; renaming is still atomic there.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def ensure(folder: Path, key: str, build: Callable[[Path], None]) -> Path:

@@ -36,6 +36,9 @@ from PIL import (  # Image.open knows a format only once its module is imported
     WebPImagePlugin,  # noqa: F401
 )
 
+from tlbook._checks import whole
+from tlbook._files import cores
+
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """Formats that are read. MPO, a JPEG of several pictures as some cameras write it, counts as JPEG."""
 
@@ -65,11 +68,7 @@ class BadImage(ValueError):
 
 def workers() -> int:
     """How many threads decode at once: the cores this process may use, at most 8."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        cores = os.cpu_count() or 1
-    return max(1, min(8, cores))
+    return max(1, min(8, cores()))
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
@@ -235,9 +234,7 @@ def inspect(source) -> str | None:
 
 def check_size(size: int) -> int:
     """Return ``size`` as an int, or raise ValueError where it is not a side in pixels."""
-    if isinstance(size, bool) or int(size) != size or not 1 <= size <= 4096:
-        raise ValueError(f"size is the side in pixels, a whole number from 1 to 4096; got {size!r}")
-    return int(size)
+    return whole(size, "size", 1, 4096, of="pixels")
 
 
 def decode(path: str | os.PathLike, size: int) -> np.ndarray:

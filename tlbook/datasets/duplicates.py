@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from scipy import fft
 
+from tlbook._checks import whole
 from tlbook.datasets.splits import Split
 
 __all__ = ["NearDuplicate", "near_duplicates", "perceptual_hash"]
@@ -72,9 +73,7 @@ def perceptual_hash(image: np.ndarray, *, frequencies: int = 8) -> np.ndarray:
 
 
 def _frequencies(value: int) -> int:
-    if isinstance(value, bool) or int(value) != value or not 2 <= value <= 64:
-        raise ValueError(f"frequencies is a whole number from 2 to 64; got {value!r}")
-    return int(value)
+    return whole(value, "frequencies", 2, 64)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlbook._checks import one_of
 from tlbook.datasets.decoding import BadImage, in_order, inspect, read_bytes
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split, printable
 
@@ -235,8 +236,7 @@ def load_folder(
     """Read class folders; :func:`tlbook.datasets.load` documents the rules."""
     from tlbook.progress import bar
 
-    if on_bad not in ("skip", "raise"):
-        raise ValueError(f"on_bad is 'skip' or 'raise'; got {on_bad!r}")
+    one_of(on_bad, "on_bad", ("skip", "raise"))
     fractions = _check_fractions(fractions)
     if not root.exists():
         raise FileNotFoundError(f"there is no folder {root}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlbook._checks import whole
 from tlbook.datasets.decoding import BadImage, check_size, decode_all, in_order, read_bytes
 
 
@@ -127,9 +128,7 @@ class Split:
         labels : ndarray of int64, shape (b,)
         """
         size = check_size(size)
-        if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
-            raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
-        return self._batches(size, int(batch_size))
+        return self._batches(size, whole(batch_size, "batch_size"))
 
     def _batches(self, size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         decoded = decode_all(self.paths, size, ahead=2 * batch_size)

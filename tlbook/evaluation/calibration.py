@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from tlbook._checks import one_of, whole
 from tlbook.evaluation.inputs import class_probabilities, classes, logit_matrix
 from tlbook.evaluation.intervals import wilson_bounds
 from tlbook.evaluation.metrics import probabilities as softmax
@@ -81,22 +82,20 @@ def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: st
     Reliability
     """
     truth, p = class_probabilities(labels, probabilities)
-    if bins != int(bins) or bins < 1:
-        raise ValueError(f"bins must be a whole number of at least 1, but is {bins}")
+    bins = whole(bins, "bins")
+    one_of(strategy, "strategy", ("width", "mass"))
     # float32 rounding can leave 1.0000001, which would lie beyond the last bin
     confident = np.minimum(p.max(axis=1), 1.0)
     right = p.argmax(axis=1) == truth
     if strategy == "width":
-        edges = np.linspace(0.0, 1.0, int(bins) + 1)
-    elif strategy == "mass":
+        edges = np.linspace(0.0, 1.0, bins + 1)
+    else:
         # the i-th edge is the confidence of image ceil(i n / bins) in ascending order; whole
         # numbers, since rounding of a quantile level could move an edge by an image
-        image = -(-np.arange(int(bins) + 1) * truth.size // int(bins)) - 1
+        image = -(-np.arange(bins + 1) * truth.size // bins) - 1
         edges = np.unique(np.sort(confident)[np.maximum(image, 0)])
         if edges.size == 1:
             edges = np.repeat(edges, 2)
-    else:
-        raise ValueError(f"strategy must be 'width' or 'mass', but is {strategy!r}")
     number = edges.size - 1
     where = np.maximum(np.searchsorted(edges, confident, side="left") - 1, 0)
     counts = np.bincount(where, minlength=number)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import number
+
 __all__ = ["class_probabilities", "classes", "confidence_level", "logit_matrix", "pair", "scores"]
 
 
@@ -109,6 +111,4 @@ def scores(labels: Any, values: Any, positive: int) -> tuple[np.ndarray, np.ndar
 
 def confidence_level(confidence: float) -> float:
     """A confidence strictly between 0 and 1, e.g. 0.95."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, e.g. 0.95, but is {confidence}")
-    return float(confidence)
+    return float(number(confidence, "confidence", 0, 1, "()", hint="such as 0.95"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from tlbook._checks import one_of
 from tlbook.evaluation.inputs import confidence_level
 
 __all__ = ["Estimate", "SeedSpread", "bootstrap", "seed_spread", "wilson", "wilson_bounds"]
@@ -179,8 +180,7 @@ def bootstrap(
         raise ValueError(f"arrays of different length: {', '.join(str(len(a)) for a in data)}")
     if n < 2:
         raise ValueError(f"the bootstrap needs at least two observations, but there is {n}")
-    if method not in ("percentile", "BCa", "basic"):
-        raise ValueError(f"method must be 'percentile', 'BCa' or 'basic', but is {method!r}")
+    one_of(method, "method", ("percentile", "BCa", "basic"))
 
     if vectorized:
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import one_of
 from tlbook.evaluation.inputs import confidence_level, logit_matrix, pair
 from tlbook.evaluation.intervals import Estimate, wilson, wilson_bounds
 
@@ -150,13 +151,11 @@ def _rate(
 ) -> Estimate:
     confidence = confidence_level(confidence)
     truth, guess = pair(labels, predictions)
-    if average == "micro":
+    if one_of(average, "average", ("binary", "macro", "micro")) == "micro":
         # pooled over classes, every wrong image is one FP and one FN: the accuracy
         return accuracy(truth, guess, confidence)
     if average == "macro":
         return _macro_estimate(kind, truth, guess, undefined, confidence, seed)
-    if average != "binary":
-        raise ValueError(f"average must be 'binary', 'macro' or 'micro', but is {average!r}")
     wanted, found = truth == positive, guess == positive
     hits, either = int((wanted & found).sum()), int((wanted | found).sum())
     if kind == "f1":

@@ -6,6 +6,7 @@ import math
 
 from scipy import stats
 
+from tlbook._checks import number
 from tlbook.evaluation.intervals import _z
 
 __all__ = ["images_needed", "images_needed_paired"]
@@ -14,13 +15,11 @@ _ROUNDING = 1e-12  # of sums such as 0.981 + 0.986
 
 
 def _check(accuracy_a: float, accuracy_b: float, power: float) -> None:
-    for value in (accuracy_a, accuracy_b):
-        if not 0 <= value <= 1:
-            raise ValueError(f"accuracies are shares from 0 to 1, e.g. 0.981, but one is {value}")
+    for name, value in (("accuracy_a", accuracy_a), ("accuracy_b", accuracy_b)):
+        number(value, name, 0, 1, hint="such as 0.981")
     if accuracy_a == accuracy_b:
         raise ValueError("no number of images tells equal accuracies apart")
-    if not 0 < power < 1:
-        raise ValueError(f"power must lie between 0 and 1, e.g. 0.8, but is {power}")
+    number(power, "power", 0, 1, "()", hint="such as 0.8")
 
 
 def images_needed(accuracy_a: float, accuracy_b: float, *, power: float = 0.8, confidence: float = 0.95) -> int:

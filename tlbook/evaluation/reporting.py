@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import whole
+from tlbook._files import write_text
 from tlbook.datasets import Split
 from tlbook.evaluation import report_page
 from tlbook.evaluation.areas import average_precision, roc_area
@@ -182,17 +183,8 @@ class Report:
         OSError
             If the folder does not exist or cannot be written. What was there stays as it was.
         """
-        path, page = Path(path), self.html()
-        handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-            os.chmod(temporary, 0o644)  # mkstemp's files are for their owner only
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        write_text(path, self.html())
+        return Path(path)
 
 
 def report(
@@ -245,8 +237,7 @@ def report(
         raise ValueError(f"split is a Split, e.g. datasets.load('sketches').test; got {type(split).__name__}")
     if not len(split):
         raise ValueError(f"the split {split.name!r} has no images; nothing can be measured on it")
-    if isinstance(mistakes, bool) or int(mistakes) != mistakes or mistakes < 0:
-        raise ValueError(f"mistakes is a whole number of at least 0; got {mistakes!r}")
+    mistakes = whole(mistakes, "mistakes", 0)
     logits = _logits(model, split, batch_size)
     labels, p = split.labels, probabilities(logits)
     guess = p.argmax(axis=1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from tlbook._files import replacing
 from tlbook.backbones import Backbone
 
 _FORMAT = "1"  # of the cache files; another number leaves old files unused
@@ -41,14 +40,8 @@ def read(path: Path, n: int) -> np.ndarray | None:
 def write(path: Path, features: np.ndarray) -> None:
     """Write a cache file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, features=features, key=np.array(path.stem))
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, features=features, key=np.array(path.stem))
 
 
 def keep(path: Path, features: np.ndarray) -> None:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tlbook._checks import one_of
+from tlbook._files import cores, replacing
 from tlbook._quiet import stderr_held
 from tlbook.backbones import Backbone
 
@@ -89,8 +91,7 @@ def choose(name: str, n: int, *, ready: bool = False) -> str:
 
     ``ready`` says that the graph is there and Keras is not, so that ONNX Runtime saves time for any number of images.
     """
-    if name not in ENGINES:
-        raise ValueError(f"engine is one of {', '.join(ENGINES)}; got {name!r}")
+    one_of(name, "engine", ENGINES)
     if name == "auto":
         fast = (n >= FEW or ready) and not has_gpu() and not missing_packages()
         return "onnxruntime" if fast else "keras"
@@ -123,9 +124,7 @@ def threads() -> int:
     wish = os.environ.get("OMP_NUM_THREADS", "")
     if wish.isdigit() and int(wish) > 0:
         return int(wish)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores()
 
 
 def onnx_engine(backbone: Backbone, layers: Sequence[str | None], folder: Path | None) -> Engine:
@@ -177,19 +176,12 @@ def graph_name(backbone: Backbone, layers: Sequence[str | None]) -> str:
 def write_graph(model: keras.Model, path: Path) -> None:
     """Write a Keras model as an ONNX graph, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.stem + ".", suffix=".onnx", dir=path.parent)
-    os.close(handle)
-    try:
-        with stderr_held(), warnings.catch_warnings():  # tf2onnx and TensorFlow report on their own workings
-            warnings.simplefilter("ignore")
-            model(
-                np.zeros((1, *model.inputs[0].shape[1:]), np.float32), training=False
-            )  # Keras exports what was called once
-            model.export(temporary, format="onnx", verbose=False)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, ".onnx") as temporary, stderr_held(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx and TensorFlow report on their own workings
+        model(
+            np.zeros((1, *model.inputs[0].shape[1:]), np.float32), training=False
+        )  # Keras exports what was called once
+        model.export(str(temporary), format="onnx", verbose=False)
 
 
 def _session(path: Path):

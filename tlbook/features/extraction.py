@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlbook._checks import whole
 from tlbook.backbones import Backbone
 from tlbook.datasets import Split, cache_folder, decode
 from tlbook.datasets.decoding import in_order
@@ -191,8 +192,8 @@ def extract(
     """
     if not isinstance(backbone, Backbone):
         raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
-    if batch_size is not None and (isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1):
-        raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
+    if batch_size is not None:
+        batch_size = whole(batch_size, "batch_size")
     single = layer is None or isinstance(layer, str)
     layers = [layer] if single else list(dict.fromkeys(layer))
     if unknown := [name for name in layers if name is not None and name not in backbone.stages]:

@@ -10,6 +10,8 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from tlbook._checks import number, one_of, whole
+
 
 def _rows(features: Any, what: str, least: int = 1) -> np.ndarray:
     rows = np.asarray(features, dtype=np.float64)
@@ -61,11 +63,9 @@ def nearest_neighbours(
         raise ValueError(
             f"features have {rows.shape[1]} columns and query {wanted.shape[1]}; both must be of one network"
         )
-    if isinstance(k, bool) or int(k) != k or not 1 <= k <= len(rows):
-        raise ValueError(f"k={k!r}: a whole number from 1 to {len(rows)}, the number of rows, is needed")
-    if metric not in ("cosine", "euclidean"):
-        raise ValueError(f"metric is 'cosine' or 'euclidean'; got {metric!r}")
-    search = NearestNeighbors(n_neighbors=int(k), metric=metric, algorithm="brute").fit(rows)
+    k = whole(k, "k", 1, len(rows), hint="the number of rows")
+    one_of(metric, "metric", ("cosine", "euclidean"))
+    search = NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(rows)
     distances, indices = search.kneighbors(wanted)
     return indices.astype(np.int64), distances
 
@@ -102,15 +102,10 @@ def embed(
     rows = _rows(features, "features", 3)
     if standardise:
         rows = StandardScaler().fit_transform(rows)
-    if method == "pca":
+    if one_of(method, "method", ("pca", "tsne")) == "pca":
         if rows.shape[1] < 2:
             raise ValueError("features have one column; a map needs two or more")
         return PCA(n_components=2, random_state=seed).fit_transform(rows).astype(np.float32)
-    if method != "tsne":
-        raise ValueError(f"method is 'pca' or 'tsne'; got {method!r}")
-    if not 0 < perplexity < len(rows):
-        raise ValueError(
-            f"perplexity={perplexity!r}: more than 0 and less than the number of rows, {len(rows)}, is needed"
-        )
+    number(perplexity, "perplexity", 0, len(rows), "()", hint="which ends at the number of rows")
     start = "pca" if rows.shape[1] > 1 else "random"
     return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(rows).astype(np.float32)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from scipy.special import logsumexp
 
+from tlbook._checks import one_of, whole
 from tlbook.evaluation import probabilities
 from tlbook.progress import bar
 
@@ -37,10 +38,8 @@ def _fill(fill: Any, image: np.ndarray) -> np.ndarray:
 
 def class_score(logits: np.ndarray, classes: np.ndarray, score: str = "log_odds") -> np.ndarray:
     """Log-odds or probability of one class for each row of logits, float64 (n,)."""
-    if score not in _SCORES:
-        raise ValueError(f"score is one of {', '.join(_SCORES)}; got {score!r}")
     rows = np.arange(len(logits))
-    if score == "probability":
+    if one_of(score, "score", _SCORES) == "probability":
         return probabilities(logits)[rows, classes]
     others = np.asarray(logits, np.float64).copy()
     own = others[rows, classes]
@@ -103,9 +102,7 @@ def occlusion_sensitivity(
     images = checked_images(model, images)
     n, height, width = images.shape[:3]
     classes = checked_classes(class_index, n, n_classes)
-    for name, value in (("patch", patch), ("stride", stride)):
-        if isinstance(value, bool) or int(value) != value or value < 1:
-            raise ValueError(f"{name}={value!r}: a whole number of pixels, at least 1, is needed")
+    patch, stride = whole(patch, "patch", of="pixels"), whole(stride, "stride", of="pixels")
     if patch > min(height, width) or stride > patch:
         raise ValueError(f"stride ≤ patch ≤ side is needed; got {stride}, {patch} and images of {height} × {width}")
     places = [(top, left) for top in _corners(height, patch, stride) for left in _corners(width, patch, stride)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, stats
 
+from tlbook._checks import whole
 from tlbook.evaluation import Estimate, bootstrap, wilson
 
 
@@ -169,8 +170,7 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
     array([1., 0.])
     """
     heat, inside = _checked(heatmaps, masks)
-    if isinstance(tolerance, bool) or int(tolerance) != tolerance or tolerance < 0:
-        raise ValueError(f"tolerance={tolerance!r}: a whole number of pixels, 0 or more, is needed")
+    whole(tolerance, "tolerance", 0, of="pixels")
     full = inside.any(axis=(1, 2))
     if tolerance:
         inside = np.stack(

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlbook._checks import whole
 from tlbook.transfer.structure import as_model, find_layer, named_layers
 
 _CONVOLUTIONS = (
@@ -265,6 +266,5 @@ def in_batches(n: int, batch_size: int) -> list[slice]:
     ValueError
         No whole number of at least 1.
     """
-    if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
-        raise ValueError(f"batch_size is a whole number of at least 1; got {batch_size!r}")
-    return [slice(start, start + int(batch_size)) for start in range(0, n, int(batch_size))]
+    batch_size = whole(batch_size, "batch_size")
+    return [slice(start, start + batch_size) for start in range(0, n, batch_size)]

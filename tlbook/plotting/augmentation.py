@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from tlbook._checks import some
 from tlbook.evaluation import PairedTest
 from tlbook.plotting.images import _shown
 from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries, text_on
@@ -97,8 +98,7 @@ def change_effects(
         Better: filled green dot; worse: vermilion diamond; cannot tell: open grey dot.
     """
     names = list(dict.fromkeys(name for tests in panels.values() for name in tests))
-    if not names:
-        raise ValueError("change_effects: there is no change to draw")
+    some(names, "change_effects", "change")
     kinds = {
         "helps": {"color": PALETTE["green"], "marker": "o", "markerfacecolor": PALETTE["green"]},
         "hurts": {"color": PALETTE["vermilion"], "marker": "D", "markerfacecolor": PALETTE["vermilion"]},
@@ -192,8 +192,7 @@ def strength_curves(
     matplotlib.figure.Figure
         Lists of runs: median, and a bar from the smallest to the largest.
     """
-    if not panels:
-        raise ValueError("strength_curves: there is no panel to draw")
+    some(panels, "strength_curves", "panel")
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     with style():

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from tlbook._checks import one_of, some
 from tlbook.plotting.style import (
     PALETTE,
     Summary,
@@ -75,8 +76,7 @@ def learning_curve(
     -------
     matplotlib.figure.Figure
     """
-    if not results:
-        raise ValueError("learning_curve: there is no method to draw")
+    some(results, "learning_curve", "method")
     with style():
         figure, ((axes,),) = new_figure(width, height)
         ticks: set[float] = set()
@@ -135,8 +135,7 @@ def accuracy_by_layer(
     -------
     matplotlib.figure.Figure
     """
-    if not results:
-        raise ValueError("accuracy_by_layer: there is no layer to draw")
+    some(results, "accuracy_by_layer", "layer")
     several = isinstance(next(iter(results.values())), Mapping)
     series: Mapping[str, Mapping[str, Any]] = results if several else {"": results}  # type: ignore
     with style():
@@ -212,8 +211,8 @@ def strategy_comparison(
     matplotlib.figure.Figure
     """
     drawn = summaries(results, "strategy_comparison")
-    if reference is not None and reference not in drawn:
-        raise ValueError(f"no strategy is called {reference!r}; there are {', '.join(drawn)}")
+    if reference is not None:
+        one_of(reference, "reference", drawn)
     with style():
         figure, ((axes,),) = new_figure(width, height or 0.9 + 0.42 * len(drawn))
         for row, (name, one) in enumerate(drawn.items()):

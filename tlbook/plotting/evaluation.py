@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from tlbook._checks import some
 from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries
 
 __all__ = ["bands", "dials", "reported_and_true"]
@@ -92,8 +93,7 @@ def bands(
     matplotlib.figure.Figure
     """
     drawn = {name: summaries(points, f"bands, {name}") for name, points in results.items()}
-    if not drawn:
-        raise ValueError("bands: give at least one line")
+    some(drawn, "bands", "line")
     with style():
         figure, axes = new_figure(width, height)
         place = axes[0, 0]
@@ -149,8 +149,7 @@ def dials(
     -------
     matplotlib.figure.Figure
     """
-    if not results:
-        raise ValueError("dials: give at least one dial")
+    some(results, "dials", "dial")
     drawn = {
         dial: {name: summaries(points, f"dials, {dial}, {name}") for name, points in models.items()}
         for dial, models in results.items()

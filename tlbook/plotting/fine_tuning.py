@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from tlbook._checks import one_of, some
 from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries
 
 __all__ = ["rate_sweep", "schedule_curves", "statistics_moved", "strategy_costs", "training_plan"]
@@ -122,8 +123,8 @@ def strategy_costs(
     for what, other in (("seconds", seconds), ("parameters", parameters)):
         if set(other) != set(drawn):
             raise ValueError(f"accuracy and {what} are of other strategies: {sorted(set(other) ^ set(drawn))}")
-    if reference is not None and reference not in drawn:
-        raise ValueError(f"no strategy is called {reference!r}; there are {', '.join(drawn)}")
+    if reference is not None:
+        one_of(reference, "reference", drawn)
     rows = range(len(drawn))
     with style():
         figure, axes = new_figure(7.5, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
@@ -227,8 +228,7 @@ def statistics_moved(changes: Mapping[str, Sequence[float]]) -> Figure:
     matplotlib.figure.Figure
         The panels share one scale.
     """
-    if not changes:
-        raise ValueError("statistics_moved: there is no case to draw")
+    some(changes, "statistics_moved", "case")
     with style():
         figure, axes = new_figure(7.5, 2.7, 1, len(changes), sharey=True)
         for place, (name, change) in zip(axes[0], changes.items(), strict=True):
@@ -254,8 +254,7 @@ def schedule_curves(rates: Mapping[str, Sequence[float]]) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    if not rates:
-        raise ValueError("schedule_curves: there is no schedule to draw")
+    some(rates, "schedule_curves", "schedule")
     with style():
         figure, ((axes,),) = new_figure(6.0, 2.6)
         for (name, values), look in zip(rates.items(), looks(len(rates)), strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tlbook._checks import some
 from tlbook.evaluation.inputs import classes
 from tlbook.plotting.images import _shown
 from tlbook.plotting.style import PALETTE, finished, looks, new_figure, percent_axis, style, summaries
@@ -84,8 +85,7 @@ def heat_maps(
     """
     shown = _shown(images)
     n, size = len(shown), shown[0].shape[:2]
-    if not rows:
-        raise ValueError("heat_maps: give at least one row of maps, by its name")
+    some(rows, "heat_maps", "row of maps, by its name")
     checked = {name: np.asarray(maps, dtype=float) for name, maps in rows.items()}
     if masks is not None:
         checked["masks"] = np.asarray(masks, dtype=float)
@@ -212,8 +212,7 @@ def feature_planes(
         No map; maps that do not fit the labels; a label without a name.
     """
     truth = classes(labels)
-    if not planes:
-        raise ValueError("feature_planes: give at least one map, by its name")
+    some(planes, "feature_planes", "map, by its name")
     if truth.max() >= len(class_names):
         raise ValueError(f"label {truth.max()} has no name among {len(class_names)} class names")
     with style():

@@ -4,53 +4,25 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tlbook import _files
 from tlbook.results.record import Record, check_name, folders, parse
 from tlbook.results.rows import order, plain, row_key
 
-try:
-    import fcntl
-except ImportError:  # Windows: one process at a time
-    fcntl = None
-
 __all__ = ["Recorder"]
 
-_LIBRARIES = {
-    "tensorflow": ("tensorflow", "tensorflow-cpu"),
-    "keras": ("keras",),
-    "numpy": ("numpy",),
-    "scikit-learn": ("scikit-learn",),
-    "scipy": ("scipy",),
-}
+_LIBRARIES = (("tensorflow", "tensorflow-cpu"), "keras", "numpy", "scikit-learn", "scipy")
 
 
 def _versions() -> dict[str, str]:
     from tlbook import __version__
 
-    found = {"tlbook": __version__}
-    for name, distributions in _LIBRARIES.items():
-        for distribution in distributions:
-            try:
-                found[name] = metadata.version(distribution)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-    return found
-
-
-def _cores() -> int:
-    """Cores this process may use, which a container can make fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return {"tlbook": __version__, **_files.versions(*_LIBRARIES)}
 
 
 def _now() -> str:
@@ -64,35 +36,6 @@ def _dump(content: dict[str, Any]) -> str:
     rows = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in content["rows"])
     body = f"[\n{rows}\n ]" if rows else "[]"
     return f'{text[:-2]},\n "rows": {body}\n}}\n'
-
-
-def _write(path: Path, text: str) -> None:
-    """Write whole or not at all: a reader, or a kill, never sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of results for one writer; the system frees it when the process ends, however it ends."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 class Recorder:
@@ -240,7 +183,7 @@ class Recorder:
         both = sorted(row.keys() & measured.keys())
         if both:
             raise ValueError(f"{', '.join(both)} is given as a setting and as a value")
-        with _locked(self.path.parent):
+        with _files.locked(self.path.with_name(f".{self.name}.lock")):
             if self.done(**settings) and not replace:
                 raise ValueError(
                     f"{self.path.name} has a row for {row} already; ask rec.done(...) before "
@@ -292,7 +235,7 @@ class Recorder:
             "created": old.created if old is not None else now,
             "updated": now,
             "versions": versions,
-            "cores": _cores(),
+            "cores": _files.cores(),
             "python": python,
             "command": self._command or (old.command if old is not None else ""),
             "conditions": conditions,
@@ -300,7 +243,7 @@ class Recorder:
             "rows": rows,
         }
         text = _dump(content)
-        _write(self.path, text)
+        _files.write_text(self.path, text)
         self._seen = text
         self._record = parse(self.path)
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+from tlbook._checks import whole
+
 from .background import background, clutter
 from .canvas import COVER, EARS, EYES, HEAD, MUZZLE, NOTHING, Canvas, curve, ellipse, hls, tone
 from .factors import Factors
@@ -68,9 +70,7 @@ def render(factors: Factors, size: int = 96) -> Sketch:
     ValueError
         If the size is out of range.
     """
-    if isinstance(size, bool) or int(size) != size or not 16 <= size <= 1024:
-        raise ValueError(f"size={size!r}: expected a whole number of pixels from 16 to 1024")
-    size = int(size)
+    size = whole(size, "size", 16, 1024, of="pixels")
     # Everything is drawn larger and scaled down: this is what smooths the edges.
     side = size * (3 if size <= 256 else 2)
     rng = np.random.default_rng(factors.scene_seed)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import one_of, whole
 from tlbook.progress import bar
 
 from .factors import FACTORS, TARGET_SPECIES, Factors, parse
@@ -58,10 +59,9 @@ class SketchSet:
         """
         size = self.images.shape[1]
         masks = [render(record, size).masks for record in self.factors[:1]]
-        if masks and part not in masks[0]:
-            raise ValueError(f"unknown part {part!r}; there are {', '.join(masks[0])}")
         if not masks:
             return np.zeros((0, size, size), dtype=bool)
+        one_of(part, "part", masks[0])
         return np.stack([render(record, size).masks[part] for record in self.factors])
 
 
@@ -84,11 +84,10 @@ def make_records(species: Iterable[str], n_per_class: int, seed: int, **factors:
     names = (species,) if isinstance(species, str) else tuple(species)
     if not names or len(set(names)) != len(names):
         raise ValueError(f"species={names!r}: expected one or more different species")
-    if isinstance(n_per_class, bool) or int(n_per_class) != n_per_class or n_per_class < 1:
-        raise ValueError(f"n_per_class={n_per_class!r}: expected a whole number of at least 1")
+    n_per_class = whole(n_per_class, "n_per_class")
     species_index = FACTORS["species"].choices  # type: ignore[union-attr]
     records = []
-    for i in range(int(n_per_class)):
+    for i in range(n_per_class):
         for name in names:
             FACTORS["species"].check("species", name)
             rng = np.random.default_rng([seed, species_index.index(name), i])
@@ -147,8 +146,7 @@ def release_factors(split: str) -> list[Factors]:
     ValueError
         If there is no such split, or the archive is not the one in the manifest.
     """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
+    one_of(split, "split", SPLITS)
     blob = _package_file(f"{RELEASE}.zip")
     listed = read_manifest(_package_file(f"{RELEASE}.sha256").decode("ascii"))
     if hashlib.sha256(blob).hexdigest() != listed.get(f"{RELEASE}.zip"):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tlbook._checks import one_of
+
 from .factors import FACTORS, SPECIES, Factors, Number, check_names
 from .priors import ANIMAL, PRIORS, SCENE
 
@@ -22,8 +24,7 @@ def prior(species: str) -> dict[str, Any]:
     ValueError
         If there is no such species.
     """
-    if species not in PRIORS:
-        raise ValueError(f"unknown species {species!r}; there are {', '.join(SPECIES)}")
+    one_of(species, "species", SPECIES)
     merged = SCENE | ANIMAL | PRIORS[species]
     return {name: merged[name] for name in FACTORS if name != "species"}
 

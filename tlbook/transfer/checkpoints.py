@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
+from tlbook._files import replacing
 
 from .freezing import trainable_state
 from .structure import named_layers
@@ -61,15 +62,8 @@ def write(path: Path, state: State) -> None:
     arrays = {f"{name}_{i:05d}": value for name in _LISTS for i, value in enumerate(getattr(state, name))}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, open(part, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def read(path: Path) -> State:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
+
+from tlbook._checks import number, one_of, whole
 
 from . import checkpoints, schedules
 from .batches import as_source
@@ -141,11 +144,10 @@ def fine_tune(
     """
     if len(model.output_shape) != 2 or (model.output_shape[-1] or 0) < 2:
         raise ValueError(f"The model's output {model.output_shape} is not (n, N) logits, N >= 2.")
-    _check_positive(epochs=epochs, batch_size=batch_size, patience=patience)
-    if monitor not in ("validation_loss", "validation_accuracy"):
-        raise ValueError(f"monitor={monitor!r}: give 'validation_loss' or 'validation_accuracy'.")
-    if not 0.0 <= label_smoothing < 1.0:
-        raise ValueError(f"label_smoothing={label_smoothing}: give a number in [0, 1).")
+    epochs, batch_size = whole(epochs, "epochs"), whole(batch_size, "batch_size")
+    patience = None if patience is None else whole(patience, "patience")
+    one_of(monitor, "monitor", ("validation_loss", "validation_accuracy"))
+    number(label_smoothing, "label_smoothing", 0, 1, "[)")
     train_source = as_source(train, model, "train", in_memory)
     validation_source = as_source(validation, model, "validation", in_memory)
     steps = -(-len(train_source.labels) // batch_size)
@@ -167,7 +169,7 @@ def fine_tune(
         group_factors=group_factors,
         unfreezing=plan,
         l2_sp=_l2_sp_strengths(l2_sp),
-        l2=_not_negative(l2=l2),
+        l2=float(number(l2, "l2", 0, math.inf, "[)")),
         augmentation=augmentation,
         label_smoothing=label_smoothing,
         patience=patience,
@@ -214,15 +216,8 @@ _COMPARED = (
 )
 
 
-def _check_positive(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
-            raise ValueError(f"{name}={value!r}: give a whole number, 1 or more.")
-
-
 def _optimizer_settings(name: str, weight_decay: float | None, momentum: float) -> dict:
-    if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer={name!r}: give one of {', '.join(OPTIMIZERS)}.")
+    one_of(name, "optimizer", OPTIMIZERS)
     if name == "adam" and weight_decay:
         raise ValueError(
             "weight_decay with optimizer='adam': Adam with decoupled weight decay is called "
@@ -230,10 +225,8 @@ def _optimizer_settings(name: str, weight_decay: float | None, momentum: float) 
         )
     if weight_decay is None:
         weight_decay = 0.004 if name == "adamw" else 0.0
-    if weight_decay < 0 or not 0 <= momentum < 1:
-        raise ValueError(
-            f"weight_decay={weight_decay}, momentum={momentum}: decay must not be negative, momentum must be in [0, 1)."
-        )
+    number(weight_decay, "weight_decay", 0)
+    number(momentum, "momentum", 0, 1, "[)")
     return {"name": name, "weight_decay": float(weight_decay), "momentum": float(momentum)}
 
 
@@ -244,13 +237,6 @@ def _l2_sp_strengths(l2_sp: float | tuple[float, float] | None) -> tuple[float, 
     if len(pair) != 2 or min(pair) < 0:
         raise ValueError(f"l2_sp={l2_sp!r}: give α or (α, β), not negative.")
     return float(pair[0]), float(pair[1])
-
-
-def _not_negative(**number: float) -> float:
-    ((name, value),) = number.items()
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name}={value!r}: give a number, not negative.")
-    return float(value)
 
 
 def _rate_factors(
@@ -267,8 +253,7 @@ def _rate_factors(
         raise ValueError("Give layer_decay or learning_rates, not both.")
     divided = check_groups(model, groups)
     if layer_decay is not None:
-        if not 0.0 < layer_decay <= 1.0:
-            raise ValueError(f"layer_decay={layer_decay}: give a factor in (0, 1].")
+        number(layer_decay, "layer_decay", 0, 1, "(]")
         deep_first = [HEAD] * (HEAD in divided) + [g for g in reversed(divided) if g != HEAD]
         by_group = {g: layer_decay**i for i, g in enumerate(deep_first)}
     else:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from tlbook._checks import whole
+
 from .structure import (
     HEAD,
     as_model,
@@ -191,13 +193,13 @@ def _set_trainable(model: keras.Model, trainable: set[str]) -> None:
     model with a trainable layer in it must be trainable itself, or its own
     ``trainable_weights`` would be empty; one without is marked frozen.
     """
-    for whole in [model, *reversed(_nested(model))]:
-        _mark(whole, True)
+    for each in [model, *reversed(_nested(model))]:
+        _mark(each, True)
     for name, layer in weighted_layers(model).items():
         _mark(layer, name in trainable)
-    for whole in [*_nested(model), model]:
-        if whole.weights and not whole.trainable_weights:
-            _mark(whole, False)
+    for each in [*_nested(model), model]:
+        if each.weights and not each.trainable_weights:
+            _mark(each, False)
     if getattr(model, "compiled", False) and model.train_function is not None:
         # A train function traced before would go on changing the old set of
         # weights without a word; a new one at least makes Keras complain.
@@ -258,8 +260,7 @@ def gradual_unfreezing(
         Epoch at whose beginning to unfreeze → name of the first layer that is
         trainable from then on.
     """
-    if every < 1:
-        raise ValueError(f"every={every}: give at least 1 epoch.")
+    every = whole(every, "every", of="epochs")
     first = every if start is None else start
     if first < 0:
         raise ValueError(f"start={start}: epochs are counted from 0.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from tlbook._checks import number
+
 from .freezing import freeze
 from .probe import Probe
 from .structure import HEAD, as_model, named_layers
@@ -74,8 +76,7 @@ def attach_head(
         )
     if any(layer.name == HEAD for layer in named_layers(model).values()):
         raise ValueError(f"Model {model.name!r} has a layer called 'head' already.")
-    if not 0.0 <= dropout < 1.0:
-        raise ValueError(f"dropout={dropout}: give a share in [0, 1).")
+    number(dropout, "dropout", 0, 1, "[)")
     if copy:
         clone = keras.models.clone_model(model)
         clone.set_weights(model.get_weights())

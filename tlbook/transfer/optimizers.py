@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import keras
 
+from tlbook._checks import one_of
+
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
 
 
@@ -69,12 +71,10 @@ def make_optimizer(
     momentum : float
         Of SGD.
     """
-    if name == "sgd":
+    if one_of(name, "optimizer", OPTIMIZERS) == "sgd":
         optimizer = GroupSGD(schedule, momentum=momentum)
-    elif name in ("adam", "adamw"):
-        optimizer = GroupAdam(schedule)
     else:
-        raise ValueError(f"optimizer={name!r}: give one of {', '.join(OPTIMIZERS)}.")
+        optimizer = GroupAdam(schedule)
     optimizer.set_groups(factors, [weight_decay if len(v.shape) > 1 else 0.0 for v in variables])
     optimizer.build(list(variables))
     return optimizer

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from tlbook._checks import number, one_of
+
 SCHEDULES: tuple[str, ...] = ("constant", "linear", "cosine")
 
 
@@ -33,12 +35,10 @@ def learning_rates(schedule: str, learning_rate: float, steps: int, warmup_steps
     ValueError
         Unknown schedule, or warm-up that leaves no step.
     """
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule={schedule!r}: give one of {', '.join(SCHEDULES)}.")
+    one_of(schedule, "schedule", SCHEDULES)
     if steps < 1 or not 0 <= warmup_steps < steps:
         raise ValueError(f"warm-up of {warmup_steps} steps does not fit in {steps} steps.")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate={learning_rate}: give a positive number.")
+    number(learning_rate, "learning_rate", 0, ends="()")
     done = np.arange(steps - warmup_steps) / (steps - warmup_steps)
     after = {
         "constant": np.ones_like(done),
