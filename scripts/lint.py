@@ -2,9 +2,10 @@
 
     python scripts/lint.py
 
-ruff reads the code and the notebooks. The workflows are held against GitHub's schema (check-jsonschema carries a copy), and read
-by zizmor, which knows what makes one unsafe: actions that are not pinned, permissions not needed, text from outside that a
-shell would run. None of them needs a network.
+ruff reads the code and the notebooks; import-linter says whether the package imports one way (pyproject.toml has the order). The
+workflows are held against GitHub's schema (check-jsonschema carries a copy), and read by zizmor, which knows what makes one
+unsafe: actions that are not pinned, permissions not needed, text from outside that a shell would run. None of them needs a
+network.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def commands() -> dict[str, list[str]]:
     workflows = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / WORKFLOWS).glob("*.yml"))
     return {
         "ruff": [sys.executable, "-m", "ruff", "check", "."],
+        "format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "--exclude=*.ipynb,*.md", "."],
+        "layers": [str(scripts / "lint-imports"), "--no-cache", "--no-logo"],
         "schema": [
             *(sys.executable, "-m", "check_jsonschema", "--quiet"),
             *("--builtin-schema", "vendor.github-workflows", *workflows),
@@ -40,7 +43,7 @@ def main() -> None:
             failed.append(name)
     if failed:
         sys.exit(f"objections of {', '.join(failed)}")
-    print("ruff, schema and zizmor have no objections")
+    print("No objections.")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import book_notebooks
+import editions
 import first_cell
 import nbformat
 import record
@@ -26,8 +27,11 @@ from repository import Repository
 # to know how long it takes with a GPU.
 GPU_REPORT = "scripts/gpu-run-report.json"
 EXTENSION = "kaggle_button"
+LINKS = "% links\n"  # the line of the front page that links to what was published take the place of
 README = """\
 # {title}: the notebooks, as published
+
+{links}
 
 This branch is written by the workflow that publishes the book, from commit {commit} of [{owner}/{name}]({url}), and
 every change made here by hand is lost. `book` holds the edition on sketches, `photos/book` the one on photos (without
@@ -66,6 +70,23 @@ def with_buttons(config: str, found: Repository | None, dataset: str) -> str:
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
+def links(found: Repository | None, site: str = "", page: str = "own-photos.ipynb") -> str:
+    """Where a visitor can go from here, in Markdown: what is known to be published, and nothing else.
+
+    `site` is the address of the published book, for who is not reading it already; `page` leads to the chapter on own photos.
+    """
+    if found is None or not found.published:
+        return ""
+    chapter = f"{repository.COLAB}/github/{found.owner}/{found.name}/blob/{found.branch}/book/feature-extraction.ipynb"
+    ways = [f"[Read it online]({site})"] if site else []
+    ways += [
+        f"[Open a chapter on Colab]({chapter})",
+        f"[Use it on your own photos]({page})",
+        f"[The source]({found.url})",
+    ]
+    return " · ".join(ways)
+
+
 def minutes_of(name: str, report: dict | None) -> float | None:
     """How many minutes a run report says that a notebook took."""
     for row in report["notebooks"] if report else []:
@@ -96,6 +117,9 @@ def complete(staged: dict[Path, bytes], report: dict) -> None:
     found = repository.find(ROOT)
     config = Path("_config.yml")
     staged[config] = with_buttons(staged[config].decode(), found, report["edition"]).encode()
+    index = Path("book", "index.md")
+    if index in staged:
+        staged[index] = staged[index].replace(LINKS.encode(), f"{links(found)}\n".encode())
     for path in [path for path in staged if path.suffix == ".ipynb"]:
         notebook = nbformat.reads(staged[path].decode(), as_version=4)
         finished(notebook, path.stem, found, report)
@@ -132,6 +156,7 @@ def gather(found: Repository, out: Path) -> list[Path]:
         raise SystemExit("No edition is built; run make book first")
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
     words = {"title": title, "commit": found.commit, "owner": found.owner, "name": found.name, "url": found.url}
+    words["links"] = links(found, editions.site("sketches"), "book/own-photos.ipynb")
     binder = out / ".binder"
     binder.mkdir()
     # What Binder's own image lacks: the package, with what it needs.

@@ -2,13 +2,14 @@
 
     python scripts/write_readme.py [--check]
 
-The results, from book/results, stand in README.md and on the book's front page, as a picture and in tables; the citation, from
-CITATION.cff, in book/citing.md.
+The headline number, from book/results, stands in README.md and on the book's front page; the small picture of results in both;
+the tables behind it on the page on how the numbers were made; the citation, from CITATION.cff, in book/citing.md.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +20,15 @@ from book_notebooks import ROOT
 from PIL import Image
 
 from tlbook import evaluation, plotting, results
+from tlbook.plotting.style import PALETTE, finished, new_figure, percent_axis
 
 STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
+METHODS = {"linear probe": ("blue", "o"), "fine-tuning": ("vermilion", "s")}
 PICTURE = Path("book", "_static", "what-came-out.png")
+TEST, OXFORD = 1000, 478
 
 
-def mean_of(rows: results.Record, column: str = "test_accuracy", n: int = 1000) -> evaluation.Estimate:
+def mean_of(rows: results.Record, column: str = "test_accuracy", n: int = TEST) -> evaluation.Estimate:
     """Mean accuracy over the runs, with the Wilson interval of one model that gets as many of n images right."""
     return evaluation.wilson(round(float(np.mean(rows.column(column))) * n), n)
 
@@ -32,46 +36,37 @@ def mean_of(rows: results.Record, column: str = "test_accuracy", n: int = 1000) 
 def line(name: str, rows: results.Record) -> str:
     """A row of the tables: the mean, and the range of the runs."""
     runs = rows.column("test_accuracy")
-    spread = f"{100 * runs.min():.1f} to {100 * runs.max():.1f}" if runs.max() > runs.min() else "one answer"
+    spread = f"{100 * runs.min():.1f} to {100 * runs.max():.1f}" if runs.max() > runs.min() else "nothing random"
     return f"| {name} | {mean_of(rows)} | {spread} |"
 
 
-def headline() -> dict[str, evaluation.Estimate]:
-    """What the picture shows, from top to bottom: the estimates of the first two tables, and of the other collection."""
-    sketches, probe, tuned = results.load("calibration"), small_probe(), results.load("tuning-photos")
-    shown = {f"sketches: {stage}": mean_of(sketches.select(stage=stage)) for stage in STAGES}
-    shown["photos: scratch"] = mean_of(results.load("scratch-photos").select(size="all"))
-    shown["photos: linear probe"] = mean_of(probe)
-    shown["photos: fine-tuning"] = mean_of(tuned)
-    shown["other photos: linear probe"], shown["other photos: fine-tuning"] = oxford(probe), oxford(tuned)
-    return shown
+def probe_and_tuned() -> tuple[results.Record, results.Record]:
+    """On photos: the rows of the probe and those of fine-tuning."""
+    return results.load("probe-photos").select(backbone="mobilenet_v2_035"), results.load("tuning-photos")
 
 
-def small_probe() -> results.Record:
-    return results.load("probe-photos").select(backbone="mobilenet_v2_035")
-
-
-def oxford(rows: results.Record) -> evaluation.Estimate:
-    """The same on the photos of the other collection."""
-    return mean_of(rows, "accuracy oxford", 478)
-
-
-def told_apart(probe: results.Record, tuned: results.Record) -> str:
-    """Whether fine-tuning beats the probe on photos, by tests over runs and over images: a sentence."""
-    said = []
-    for column, n in (("right", 1000), ("right oxford", 478)):
-        runs = np.array([evaluation.unpack_right(row[column], n) for row in tuned])
-        one = evaluation.unpack_right(probe.rows[0][column], n)
-        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), ("fine-tuning", "the probe")))
-    if not any(test.winner for test in said):
-        differences = " and ".join(str(test.difference) for test in said)
-        return f"Fine-tuning and the probe cannot be told apart on either: {differences}."
-    return " ".join(f"{test}." for test in said)
+def panels() -> dict[str, dict[str, evaluation.Estimate]]:
+    """What the picture shows: the same two methods on each set of test images."""
+    sketches = results.load("calibration")
+    probe, tuned = probe_and_tuned()
+    oxford = "accuracy oxford"
+    return {
+        "sketches": {method: mean_of(sketches.select(stage=method)) for method in METHODS},
+        "photos": {"linear probe": mean_of(probe), "fine-tuning": mean_of(tuned)},
+        "other photos": {
+            "linear probe": mean_of(probe, oxford, OXFORD),
+            "fine-tuning": mean_of(tuned, oxford, OXFORD),
+        },
+    }
 
 
 def said_by_picture() -> str:
     """The numbers of the picture, as they are kept in its file."""
-    return json.dumps({name: [one.value, one.low, one.high] for name, one in headline().items()})
+    shown = {
+        name: {method: [one.value, one.low, one.high] for method, one in panel.items()}
+        for name, panel in panels().items()
+    }
+    return json.dumps(shown)
 
 
 def draw() -> None:
@@ -79,7 +74,33 @@ def draw() -> None:
     target = ROOT / PICTURE
     if target.is_file() and kept_by_picture() == said_by_picture():
         return
-    figure = plotting.strategy_comparison(headline(), xlabel="test accuracy (%), with 95 % interval", width=7.5)
+    with plotting.style():
+        figure, ((axes,),) = new_figure(6.5, 2.5)
+        place, ticks = 0.0, {}
+        for name, panel in panels().items():
+            for method, one in panel.items():
+                colour, marker = METHODS[method]
+                distance = [[one.value - one.low], [one.high - one.value]]
+                label = method if place < 1 else None
+                axes.errorbar(
+                    one.value,
+                    -place,
+                    xerr=distance,
+                    color=PALETTE[colour],
+                    marker=marker,
+                    linestyle="none",
+                    label=label,
+                )
+                place += 0.45
+            ticks[name] = -place + 0.675
+            place += 0.35
+        axes.set_yticks(list(ticks.values()), list(ticks))
+        axes.set_ylim(-place + 0.6, 0.25)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("test accuracy (%), with 95 % interval")
+        percent_axis(axes, "x")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.2), ncols=2)
+        finished(figure)
     figure.savefig(target, metadata={"Description": said_by_picture(), "Software": None}, dpi=120)
 
 
@@ -88,93 +109,91 @@ def kept_by_picture() -> str:
         return image.text.get("Description", "")
 
 
-def picture(page: str) -> str:
-    """The picture in Markdown, with what it shows in words."""
-    shown = "; ".join(f"{name} {one}" for name, one in headline().items())
+def picture(page: str) -> list[str]:
+    """The picture in Markdown, with what it shows in words, and how to read it."""
+    shown = "; ".join(
+        f"{name}: " + ", ".join(f"{method} {one}" for method, one in panel.items()) for name, panel in panels().items()
+    )
     place = PICTURE.relative_to(Path(page).parent).as_posix()
-    return f"![A dot with its interval for each method. Test accuracy: {shown}.]({place})"
+    probe, tuned = probe_and_tuned()
+    sketches = re.search(r"on ([0-9,]+) sketches", results.load("calibration").about)[1]
+    return [
+        f"![Two dots with their intervals for each of three sets of test images. {shown}.]({place})",
+        "",
+        "A *linear probe* trains a new last layer on frozen features; *fine-tuning* starts from the probe and continues to train "
+        f"the whole network. *Photos*: 1,600 for training, 400 to choose settings, {TEST:,} for testing. *Other photos*: the "
+        f"same networks on {OXFORD} photos of another collection. {verdict(probe, tuned)} *Sketches*: {sketches} for training, "
+        f"{TEST:,} for testing; they were designed to show such effects, so their rows illustrate and prove nothing.",
+        "",
+    ]
+
+
+def verdict(probe: results.Record, tuned: results.Record) -> str:
+    """What tests over runs and images say of fine-tuning and the probe on photos: a sentence."""
+    said = []
+    for column, n in (("right", TEST), ("right oxford", OXFORD)):
+        runs = np.array([evaluation.unpack_right(row[column], n) for row in tuned])
+        one = evaluation.unpack_right(probe.rows[0][column], n)
+        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), ("fine-tuning", "the probe")))
+    if not any(test.winner for test in said):
+        first, second = (str(test.difference) for test in said)
+        return f"On photos we cannot tell whether fine-tuning is better: {first} on the first collection, {second} on the other."
+    return " ".join(f"{test}." for test in said)
+
+
+def headline(page: str) -> str:
+    """One result with its interval and its seconds: the linear probe of the chapter on recipes."""
+    rows = results.load("recipes-photos").select(
+        recipe="ours", variant="later run", backbone="mobilenet_v2_035", pixels="published"
+    )
+    right = rows.rows[0]["right"]
+    accuracy = evaluation.wilson(int(evaluation.unpack_right(right, TEST).sum()), TEST)
+    seconds = rows.spread("process_seconds").median
+    place = "recipes.ipynb" if page.startswith("book/") else "book/recipes.ipynb"
+    few = results.load("recipes-photos").select(recipe="ours, 200 photos")
+    found = few.column("accuracy")
+    other = mean_of(probe_and_tuned()[0], "accuracy oxford", OXFORD)
+    return (
+        f"\n**{accuracy}** (95 % interval) of {TEST:,} test photos of cats and dogs were classified correctly after "
+        f"{seconds:.0f} seconds of computing on one CPU core: 2,000 training photos, sent once through a small pretrained "
+        f"network, and a logistic regression on its output. With 200 training photos it was {100 * found.mean():.1f} % "
+        f"({100 * found.min():.1f} to {100 * found.max():.1f} in {len(few)} draws). Cats and dogs are an easy case, since "
+        f"ImageNet shows many dogs and some cats; on photos from another collection the same method got {other}. "
+        f"[How that compares with popular tutorials]({place}).\n\n"
+    )
+
+
+def small_results(page: str) -> str:
+    return "\n" + "\n".join(picture(page))
 
 
 def table(caption: str, lines: list[str]) -> list[str]:
     return [caption, "", "| Method | Test accuracy (95 % interval) | Over seeds, % |", "|:--|:--|:--|", *lines, ""]
 
 
-def block(page: str) -> str:
+def tables(page: str) -> str:
+    """The numbers behind the picture, from scratch included where it was trained as well as we could."""
     sketches = results.load("calibration")
-    written = [picture(page), ""]
-    written += table(
-        f"**Sketches**, {sketches.about[0].lower()}{sketches.about[1:]}; the backbone has seen other animals only. "
-        f"{len(sketches.options('seed'))} seeds.",
-        [line(stage, sketches.select(stage=stage)) for stage in STAGES],
+    probe, tuned = probe_and_tuned()
+    return "\n" + "\n".join(
+        table(
+            f"**Sketches**, {sketches.about[0].lower()}{sketches.about[1:]}; {len(sketches.options('seed'))} seeds. From scratch "
+            "means 40 epochs, with augmentation 100; 100 epochs without augmentation reach "
+            f"{mean_of(results.load('scratch-longer'))}.",
+            [line(stage, sketches.select(stage=stage)) for stage in STAGES],
+        )
+        + table(
+            f"**Photos**, cat or dog: 1,600 to train on, {TEST:,} to test on; MobileNetV2 0.35 pretrained on ImageNet, at 224 "
+            f"pixels; {len(tuned)} seeds of fine-tuning.",
+            [line("linear probe", probe), line("fine-tuning", tuned)],
+        )
+        + [
+            f"**Other photos**: on {OXFORD} photos of the Oxford-IIIT Pet set the same probe is right on "
+            f"{mean_of(probe, 'accuracy oxford', OXFORD)}, and the fine-tuned networks on "
+            f"{mean_of(tuned, 'accuracy oxford', OXFORD)} on average. {verdict(probe, tuned)}",
+            "",
+        ]
     )
-    written += [
-        "From scratch the network is trained for 40 epochs, with augmentation for 100; 100 epochs without augmentation reach "
-        f"{mean_of(results.load('scratch-longer'))}.",
-        "",
-    ]
-    scratch = results.load("scratch-photos").select(size="all")
-    probe, tuned = small_probe(), results.load("tuning-photos")
-    written += table(
-        "**Photos**, cat or dog: 1,600 training and 1,000 test photos; MobileNetV2 0.35 pretrained on ImageNet, at 224 pixels. "
-        f"{len(scratch)} seeds from scratch, at 96 pixels, and {len(tuned)} of fine-tuning.",
-        [line("scratch", scratch), line("linear probe", probe), line("fine-tuning", tuned)],
-    )
-    written += [
-        f"On 478 photos of another collection (Oxford-IIIT Pet) the same probe is right on {oxford(probe)}, and the fine-tuned "
-        f"networks on {oxford(tuned)} on average. {told_apart(probe, tuned)}",
-        "",
-    ]
-    written += [
-        "The interval is the Wilson interval for one model whose accuracy is the mean over the seeds, on that many test images: "
-        "it says how far other test images would move it. The last column is the range over seeds. Whether one method beats "
-        "another is decided by paired tests in the chapters. The drawings were tuned, with these accuracies in view, until "
-        "effects known from photos appear: they show that the methods work as described, not how well they do elsewhere.",
-        "",
-        *recipes(),
-    ]
-    return "\n" + "\n".join(written)
-
-
-RECIPES = {
-    "tensorflow-tutorial": "TensorFlow tutorial",
-    "keras-guide": "Keras guide",
-    "chollet-cached": "Chollet and Watson, cached features",
-    "chollet-tuned": "Chollet and Watson, frozen network, then “fine-tuned”",
-}
-
-
-def recipes() -> list[str]:
-    """Published recipes beside ours: accuracy on the same 1,000 photos, and seconds of a fresh process."""
-    record = results.load("recipes-photos").select(backbone="mobilenet_v2_035")
-
-    def accuracy(recipe: str, variant: str) -> str:
-        found = [row for row in record if (row["recipe"], row["variant"], row["seed"]) == (recipe, variant, 0)]
-        return str(evaluation.wilson(round(1000 * found[0]["accuracy"]), 1000)) if found else "–"
-
-    def seconds(recipe: str, variant: str) -> str:
-        runs = record.select(recipe=recipe, variant=variant)
-        return f"{runs.spread('wall_seconds').median:.0f} | {runs.spread('process_seconds').median:.0f}"
-
-    lines = [
-        f"| {name} | {accuracy(recipe, 'published')} | {accuracy(recipe, 'repaired')} | {seconds(recipe, 'published')} |"
-        for recipe, name in RECIPES.items()
-    ]
-    ours = f"| one pass and a linear probe | {accuracy('ours', 'later run')} | – | {seconds('ours', 'later run')} |"
-    first = record.select(recipe="ours", variant="first run").spread("wall_seconds").median
-    return [
-        "**Recipes of others, rerun**: 2,000 training photos, 1,000 test photos, MobileNetV2 0.35, each in a fresh process on "
-        f"{results.load('recipes-photos').cores} cores, imports included.",
-        "",
-        "| Recipe | Test accuracy as published (95 % interval) | with its defect repaired | seconds | processor seconds |",
-        "|:--|:--|:--|--:|--:|",
-        *lines,
-        ours,
-        "",
-        "One run each; seconds are those of the recipe as published, and of the probe the median of three later runs. Its first "
-        f"run, which also writes the network for ONNX Runtime, takes {first:.0f} seconds. "
-        "It sees images of 224 pixels and the recipes 150 to 180, as published; the chapter on recipes takes that apart.",
-        "",
-    ]
 
 
 def citation(page: str) -> str:
@@ -203,8 +222,11 @@ def citation(page: str) -> str:
 
 
 BLOCKS: list[tuple[str, str, Callable[[str], str]]] = [
-    ("README.md", "results", block),
-    ("book/index.md", "results", block),
+    ("README.md", "headline", headline),
+    ("README.md", "results", small_results),
+    ("book/index.md", "headline", headline),
+    ("book/index.md", "results", small_results),
+    ("book/numbers.md", "tables", tables),
     ("book/citing.md", "citation", citation),
 ]
 

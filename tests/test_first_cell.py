@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import types
+from pathlib import Path
 
 import book_notebooks
 import first_cell
@@ -214,6 +216,21 @@ def test_the_branch_holds_both_editions_and_what_binder_needs(built):
     for notebook in (sketches, photos):
         nbformat.validate(notebook)
         assert first_cell.installs(notebook.cells[1].source) == FOUND.package
+
+
+def test_the_front_page_links_to_what_is_published_and_to_nothing_else(monkeypatch):
+    page = b"# Book\n\n% links\n"
+    report = {"edition": "sketches"}
+    for found in (None, dataclasses.replace(FOUND, published=False)):
+        monkeypatch.setattr(repository, "find", lambda root, found=found: found)
+        staged = {Path("_config.yml"): b"sphinx: {config: {}}\n", Path("book/index.md"): page}
+        publish_notebooks.complete(staged, report)
+        assert staged[Path("book/index.md")] == b"# Book\n\n\n"
+    said = publish_notebooks.links(FOUND, "https://some.where/book/")
+    assert said.startswith("[Read it online](https://some.where/book/) · [Open a chapter on Colab](https://colab.")
+    assert f"/{FOUND.owner}/{FOUND.name}/blob/{FOUND.branch}/book/" in said
+    index = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    assert publish_notebooks.LINKS in index
 
 
 def test_what_was_built_at_another_commit_is_not_published(built):
