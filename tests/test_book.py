@@ -137,18 +137,6 @@ def long_cell(notebook):
     code(notebook, "value = 3").source = "\n".join(f"a{line} = {line}" for line in range(21))
 
 
-def long_median(notebook):
-    for number in range(15):
-        code(notebook, f"value = {number}\n").source = "\n".join(f"a{line} = {line}" for line in range(7))
-
-
-def too_few(notebook):
-    dropped = [code(notebook, f"value = {number}\n") for number in range(10)]
-    notebook.cells = [cell for cell in notebook.cells if cell not in dropped]
-    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
-        cell.execution_count = count
-
-
 def too_large(notebook):
     code(notebook, "display").outputs[0].data["image/png"] = "A" * 2_100_000
 
@@ -209,8 +197,6 @@ def empty_cell(notebook):
         (kernel_version, "notebook metadata"),
         (run_times, "metadata papermill"),
         (long_cell, "a code cell of 21 lines"),
-        (long_median, "median code cell of 7 lines"),
-        (too_few, "code cells; 20 to 40"),
         (too_large, "2.1 MB"),
         (unfinished, "unfinished"),
         (no_promise, "no result is promised"),
