@@ -8,15 +8,12 @@ be paused for what a recipe would not do by itself, such as scoring the model of
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import os
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -138,16 +135,3 @@ def fresh(script: str, *arguments: object, count: int | None = None, cache: Path
             f"{script} {' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         )
     return json.loads(found[-1].removeprefix(_MARK))
-
-
-def code_lines(*functions: Callable) -> int:
-    """Lines of code in functions: without comments, docstrings and empty lines."""
-    total = 0
-    for function in functions:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        # Written out again, a statement takes one line, however it was broken: long and short lines count alike.
-        total += len(ast.unparse(tree).splitlines())
-    return total

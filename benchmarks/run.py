@@ -1,10 +1,11 @@
 """Other people's recipes and ours, and how fast the network could be: each measured run a fresh process.
 
-    python benchmarks/run.py [--dataset photos|sketches] [--only recipes|throughput] [--seeds 0 1 2] [--skip NAME …]
+    python benchmarks/run.py [--dataset photos|sketches] [--only recipes|throughput] [--seeds 0 1 2] [--recipes NAME …]
 
 Writes book/results/recipes-photos.json and throughput-photos.json (for the sketches recipes.json and throughput.json, the
-recipes with a fifth of their epochs); interrupted and called again, it goes on where it was. The photos need TLBOOK_DATA or a
-network. Run it on a machine that does nothing else, and on all of it: the figures are seconds.
+recipes with a fifth of their epochs); interrupted and called again, it goes on where it was, and several may fill one file, each
+with recipes or seeds of its own. The photos need TLBOOK_DATA or a network. A recipe is held to one core, so that its processor
+seconds mean the same beside other work; the throughput wants a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -13,33 +14,25 @@ import argparse
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 from measure import cores, fresh
+from recipes import RECIPES
 
 from tlbook import backbones, results
-
-THEIRS = (
-    ("tensorflow-tutorial", "published"),
-    ("tensorflow-tutorial", "repaired"),
-    ("keras-guide", "published"),
-    ("keras-guide", "repaired"),
-    ("chollet-cached", "published"),
-    ("chollet-tuned", "published"),
-    ("chollet-tuned", "repaired"),
-    ("chollet-scratch", "published"),
-    ("chollet-augmented", "published"),
-)
-OURS = ("ours", "ours at 160 pixels")
-"""The second takes images of the size that the TensorFlow tutorial takes, so that size and recipe can be told apart."""
 
 SHARE = {"photos": 1.0, "sketches": 0.2}
 """Of the published epochs: the drawings are there to rerun the recipes, not to compare them."""
 
+SIZES = {"photos": (None, 224), "sketches": (None,)}
+"""Image size of all recipes: each its own, as published, and then one for all."""
+
 REPEATS = 3
 """Runs of ours: nothing in it is random but its seconds."""
+
+FEW, FEW_SEEDS = 200, 5
+"""Training photos of one more arm of ours, and how many draws of them."""
 
 
 def own_backbones(dataset: str) -> list[str]:
@@ -56,71 +49,92 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def recipes(dataset: str, seeds: list[int], skip: list[str], share: float | None, images: int | None, folder) -> None:
-    share = SHARE[dataset] if share is None else share
-    base = "sketchnet" if dataset == "sketches" else "mobilenet_v2_035"
+def recipes(options) -> None:
+    dataset, images = options.dataset, options.images
+    share = SHARE[dataset] if options.share is None else options.share
     recorder = results.Recorder(
         "recipes" if dataset == "sketches" else "recipes-photos",
-        f"python benchmarks/run.py --dataset {dataset}",
-        about="Published recipes and ours on the same images and the same pretrained network, each in a fresh process",
+        f"python benchmarks/run.py --dataset {dataset} --only recipes",
+        about="Published recipes and ours on the same images and the same pretrained network, each run on one core",
         conditions={
             "data": fingerprint(dataset),
             "share of the epochs": share,
             "training images": images or "all",
             "processor": processor(),
         },
-        folder=folder,
+        folder=options.folder,
     )
     with tempfile.TemporaryDirectory(prefix="tlbook-benchmark-") as passing:
         cache = Path(passing)
         fresh("prepare.py", dataset, cache=cache)
-        for name in own_backbones(dataset):
-            # What the smaller images cost in accuracy takes one run, and one network.
-            for recipe, repeat in [*product(OURS[:1], range(REPEATS)), *([(OURS[1], 0)] if name == base else [])]:
-                for variant in ("first run", "later run"):
-                    row = {"recipe": recipe, "variant": variant, "backbone": name, "seed": repeat}
-                    if recipe in skip or recorder.done(**row):
-                        continue
-                    if variant == "first run":
-                        shutil.rmtree(cache / "features", ignore_errors=True)
-                        shutil.rmtree(cache / "backbones", ignore_errors=True)
-                    else:
-                        if not (cache / "features" / "graphs").is_dir():
-                            fresh(
-                                "one_recipe.py",
-                                *arguments(recipe, variant, dataset, name, repeat, 1, images),
-                                cache=cache,
-                            )
-                        for path in (cache / "features").glob("*.npz"):
-                            path.unlink()
-                    record(recorder, row, dataset, 1.0, images, cache)
-        for seed in seeds:
-            for recipe, variant in THEIRS:
-                row = {"recipe": recipe, "variant": variant, "backbone": base, "seed": seed}
-                if recipe in skip or recorder.done(**row):
-                    continue
-                record(recorder, row, dataset, share, images, cache)
+        if "ours" in options.recipes:
+            ours(recorder, dataset, images, cache)
+        # All seeds of a recipe last: an interrupted run has one of each before it has two of any.
+        for seed, pixels in product(options.seeds, SIZES[dataset] if options.pixels is None else options.pixels):
+            for name in options.recipes:
+                for variants in RECIPES[name].groups if name in RECIPES else ():
+                    rows = {variant: row(name, variant, NETWORKS[dataset], pixels, seed) for variant in variants}
+                    missing = [variant for variant in variants if not recorder.done(**rows[variant])]
+                    if missing:
+                        found = fresh(
+                            "one_recipe.py",
+                            *arguments(name, missing, dataset, pixels, seed, share, images),
+                            count=1,
+                            cache=cache,
+                        )
+                        for variant in missing:
+                            add(recorder, rows[variant], found, variant)
 
 
-def arguments(recipe, variant, dataset, backbone, seed, share, images) -> Iterator[str]:
-    yield from (recipe, variant, "--dataset", dataset, "--backbone", backbone, "--seed", str(seed))
-    yield from ("--share", str(share))
-    if images:
-        yield from ("--images", str(images))
+NETWORKS = {"photos": "mobilenet_v2_035", "sketches": "sketchnet"}
 
 
-def record(recorder, row: dict, dataset: str, share: float, images: int | None, cache: Path) -> None:
-    found = fresh(
-        "one_recipe.py",
-        *arguments(row["recipe"], row["variant"], dataset, row["backbone"], row["seed"], share, images),
-        cache=cache,
-    )
-    recorder.add(row, **found)
-    print(
-        f"{row['recipe']}, {row['variant']}, {row['backbone']}, seed {row['seed']}: {found['accuracy']:.3f}, "
-        f"{found['wall_seconds']} s, process {found['process_seconds']} s, {found['peak_megabytes']} MB",
-        flush=True,
-    )
+def row(recipe: str, variant: str, backbone: str, pixels: int | None, seed: int) -> dict:
+    return {"recipe": recipe, "variant": variant, "backbone": backbone, "pixels": pixels or "published", "seed": seed}
+
+
+def ours(recorder, dataset: str, images: int | None, cache: Path) -> None:
+    """One pass and a probe: first with nothing stored, then with the network's ONNX graph on disk, but no features."""
+    for name, pixels in product(own_backbones(dataset), (None, 160) if dataset == "photos" else (None,)):
+        for repeat, variant in product(range(REPEATS), ("first run", "later run")):
+            settings = row("ours", variant, name, pixels, repeat)
+            if recorder.done(**settings):
+                continue
+            command = arguments("ours", [variant], dataset, pixels, repeat, 1, images, name)
+            if variant == "first run":
+                shutil.rmtree(cache / "features", ignore_errors=True)
+                shutil.rmtree(cache / "backbones", ignore_errors=True)
+            elif not (cache / "features" / "graphs").is_dir():
+                fresh("one_recipe.py", *command, count=1, cache=cache)
+            for path in (cache / "features").glob("*.npz"):
+                path.unlink()
+            add(recorder, settings, fresh("one_recipe.py", *command, count=1, cache=cache), variant)
+    if dataset == "photos":
+        few(recorder, dataset, cache)
+
+
+def few(recorder, dataset: str, cache: Path) -> None:
+    """The probe on a few photos, others each time: what a reader has, rather than what the recipes were given."""
+    for seed in range(FEW_SEEDS):
+        settings = row(f"ours, {FEW} photos", "later run", NETWORKS[dataset], None, seed)
+        if not recorder.done(**settings):
+            for path in (cache / "features").glob("*.npz"):
+                path.unlink()
+            command = arguments("ours", ["later run"], dataset, None, seed, 1, FEW, NETWORKS[dataset])
+            add(recorder, settings, fresh("one_recipe.py", *command, count=1, cache=cache), "later run")
+
+
+def arguments(recipe, variants, dataset, pixels, seed, share, images, backbone=None) -> list[str]:
+    given = [recipe, *variants, "--dataset", dataset, "--seed", seed, "--share", share]
+    for name, value in (("--pixels", pixels), ("--images", images), ("--backbone", backbone)):
+        given += [name, value] if value else []
+    return [str(one) for one in given]
+
+
+def add(recorder, settings: dict, found: dict, variant: str) -> None:
+    values = {name: found[name] for name in ("import_wall_seconds", "import_process_seconds", "peak_megabytes")}
+    recorder.add(settings, **found["rows"][variant], **values, keras_imported=found["keras_imported"])
+    print(settings, {name: found["rows"][variant][name] for name in ("accuracy", "process_seconds")}, flush=True)
 
 
 def fingerprint(dataset: str) -> str:
@@ -181,7 +195,10 @@ def main() -> None:
     parser.add_argument("--dataset", choices=("photos", "sketches"), default="photos")
     parser.add_argument("--only", choices=("recipes", "throughput"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
-    parser.add_argument("--skip", nargs="+", default=[], metavar="RECIPE", choices=[*OURS, *dict(THEIRS)])
+    parser.add_argument(
+        "--recipes", nargs="+", default=["ours", *RECIPES], metavar="RECIPE", choices=["ours", *RECIPES]
+    )
+    parser.add_argument("--pixels", type=int, nargs="+", choices=[0, 224], help="0: each recipe's own size")
     parser.add_argument(
         "--many", type=int, default=25_000, metavar="N", help="photos of the largest folder, made of copies"
     )
@@ -192,7 +209,7 @@ def main() -> None:
     if (options.share or options.images) and not options.folder:
         parser.error("a trial is not kept in book/results: give --folder too")
     if options.only != "throughput":
-        recipes(options.dataset, options.seeds, options.skip, options.share, options.images, options.folder)
+        recipes(options)
     if options.only != "recipes":
         throughput(options.dataset, options.folder, options.many)
 

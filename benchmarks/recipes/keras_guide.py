@@ -1,67 +1,75 @@
-"""The Keras guide's recipe, written from its settings.
+"""The Keras guide *Transfer learning & fine-tuning*, in both of its versions, written from their settings.
 
-Images of 150 pixels, batches of 64, flip and rotation 0.1, dropout 0.2, one logit. Adam 1e-3 on the head for 20 epochs, then
-the whole network with Adam 1e-5 for 10.
+The version for Keras 3 trains 2 epochs on the head and 1 of everything, in batches of 64, and caches its images *after*
+augmenting them, so that every epoch sees the same "random" images. The version for Keras 2 trains 20 + 10 epochs in batches of
+32 and augments inside the model.
 
-Defects. The images are augmented and then cached, so that every epoch sees the same "random" images. As in the TensorFlow
-tutorial, ``base(x, training=False)`` does not keep batch normalisation frozen once the network is unfrozen.
-
-Repaired: cached first, augmented anew in each epoch; each batch-normalisation layer has ``trainable = False``.
+Both say that ``base(x, training=False)`` keeps batch normalisation in inference mode after unfreezing. With Keras 2 it did:
+there the variant "BatchNorm frozen" is what the author's readers got. In Keras 3 it does not (keras#20285). The variant
+"augmented anew" draws the augmentation in each epoch and leaves all else as it was published.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 from tensorflow import data as tf_data
 
-from recipes.material import Material, Score, stream
+from recipes.material import Material, Stage, compiled, freeze_normalisation, restore, state
+
+VARIANTS = ("published", "BatchNorm frozen")
+ANEW = "augmented anew"
 
 
-def published(material: Material, seed: int, score: Score) -> float:
-    size = material.size(150)
-    augment = augmentation()
-    train = stream(material.fit, size, batch_size=64, shuffle=True, seed=seed)
-    train = train.map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=tf_data.AUTOTUNE).cache()
-    return frozen_then_tuned(material, train, size, score, normalisation_frozen=False)
+def run(given: Material, seed: int, variants: tuple[str, ...] = (*VARIANTS, ANEW)) -> Iterator[Stage]:
+    """The version for Keras 3."""
+    size = given.size(150)
+    layers = augmentation_layers()
+
+    def augment(x, y):
+        for layer in layers:
+            x = layer(x)
+        return x, y
+
+    images = given.in_order(given.train, size)
+    if variants == (ANEW,):
+        train = images.batch(64).cache().map(augment).prefetch(tf_data.AUTOTUNE)
+    else:
+        train = images.map(augment).batch(64).prefetch(tf_data.AUTOTUNE).cache()
+    validation = given.in_order(given.held, size).batch(64).prefetch(tf_data.AUTOTUNE).cache()
+    yield from frozen_then_tuned(given, size, [], train, validation, (2, 1), variants)
 
 
-def repaired(material: Material, seed: int, score: Score) -> float:
-    size = material.size(150)
-    augment = augmentation()
-    train = stream(material.fit, size, batch_size=1).unbatch().cache().shuffle(len(material.fit), seed=seed)
-    train = train.batch(64).map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=tf_data.AUTOTUNE)
-    return frozen_then_tuned(material, train, size, score, normalisation_frozen=True)
+def run_keras_2(given: Material, seed: int, variants: tuple[str, ...] = VARIANTS) -> Iterator[Stage]:
+    """The version for Keras 2."""
+    size = given.size(150)
+    train = given.in_order(given.train, size).cache().batch(32).prefetch(10)
+    validation = given.in_order(given.held, size).cache().batch(32).prefetch(10)
+    yield from frozen_then_tuned(given, size, augmentation_layers(), train, validation, (20, 10), variants)
 
 
-def augmentation():
-    return keras.Sequential([keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.1)])
+def augmentation_layers() -> list:
+    return [keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.1)]
 
 
-def frozen_then_tuned(material, train, size, score, normalisation_frozen) -> float:
-    train = train.prefetch(tf_data.AUTOTUNE)
-    validation = stream(material.choose, size, batch_size=64).cache()
-    base, prepare = material.base(size)
+def frozen_then_tuned(given, size, inside, train, validation, epochs, variants) -> Iterator[Stage]:
+    base, prepare = given.base(size)
     base.trainable = False
     inputs = keras.Input((size, size, 3))
-    x = keras.layers.GlobalAveragePooling2D()(base(prepare(inputs), training=False))
+    x = keras.Sequential(inside)(inputs) if inside else inputs
+    x = keras.layers.GlobalAveragePooling2D()(base(prepare(x), training=False))
     model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Dropout(0.2)(x)))
 
-    def compiled(rate):
-        loss = keras.losses.BinaryCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(rate), loss, metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)])
-
-    compiled(1e-3)
-    model.fit(train, epochs=material.epochs(20), validation_data=validation, verbose=0)
-    score("head", model, size)
-    base.trainable = True
-    if normalisation_frozen:
-        for layer in base.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-    compiled(1e-5)
-    model.fit(train, epochs=material.epochs(10), validation_data=validation, verbose=0)
-    score("fine-tuned", model, size)
-    return model.evaluate(stream(material.score, size, batch_size=64), verbose=0)[1]
-
-
-HELPERS = (augmentation, frozen_then_tuned)
+    compiled(model, keras.optimizers.Adam(1e-3))
+    model.fit(train, epochs=given.epochs(epochs[0]), validation_data=validation, verbose=0)
+    yield Stage("head", lambda: given.right(model, size))
+    start = state(model)
+    for variant in variants:
+        restore(model, start)
+        base.trainable = True
+        if variant == "BatchNorm frozen":
+            freeze_normalisation(base)
+        compiled(model, keras.optimizers.Adam(1e-5))
+        model.fit(train, epochs=given.epochs(epochs[1]), validation_data=validation, verbose=0)
+        yield Stage("fine-tuned", lambda: given.right(model, size), variant)

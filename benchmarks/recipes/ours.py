@@ -15,13 +15,13 @@ PENALTIES = tuple(10.0**power for power in range(-4, 1))
 FOLDS = 5
 
 
-def probe(material: Material, backbone_name: str, size: int | None = None) -> np.ndarray:
+def probe(given: Material, backbone_name: str, size: int | None = None) -> np.ndarray:
     """Predictions for the images to score on, int64 (n,)."""
     backbone = backbones.load(backbone_name, input_size=size)
-    x_train = features.extract(backbone, material.train)
-    x_score = features.extract(backbone, material.score)
-    fitted = chosen_probe(x_train, material.train.labels)
-    return fitted.predict(x_score)
+    x_train = features.extract(backbone, given.train)
+    x_held = features.extract(backbone, given.held)
+    fitted = chosen_probe(x_train, given.train.labels)
+    return fitted.predict(x_held)
 
 
 def chosen_probe(x: np.ndarray, labels: np.ndarray) -> transfer.Probe:
@@ -32,6 +32,3 @@ def chosen_probe(x: np.ndarray, labels: np.ndarray) -> transfer.Probe:
             losses[penalty] += fold.validation_losses[penalty]
     best = min(losses, key=losses.get)
     return transfer.linear_probe(x, labels, x, labels, C=best)
-
-
-HELPERS = (chosen_probe,)
