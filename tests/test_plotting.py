@@ -240,6 +240,17 @@ def test_cost_accuracy():
         plotting.cost_accuracy({"a": (0, 0.5)})
 
 
+def test_labels_of_costs_do_not_cover_each_other_and_less_than_a_decade_has_plain_ticks():
+    close = {"the first of two": (10, 0.950), "the second of two": (12, 0.952), "far away": (90, 0.9)}
+    figure = plotting.cost_accuracy(close)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not boxes[0].overlaps(boxes[1])
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels(minor=True)]
+    assert any(ticks)
+    assert not any("times" in tick for tick in ticks)
+
+
 def test_percent_axis_shows_a_decimal_only_where_needed():
     wide = plotting.strategy_comparison({"a": 0.5, "b": 0.9})
     assert "50" in written(wide)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from tlbook._checks import one_of, some
@@ -243,6 +245,21 @@ def strategy_comparison(
         return finished(figure)
 
 
+def _apart(figure: Figure, labels: list[Annotation]) -> None:
+    """Move labels that would cover another one up or down, the lower one of two down."""
+    for _ in range(20):
+        figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in labels]
+        pairs = [(i, j) for i, j in combinations(range(len(labels)), 2) if boxes[i].overlaps(boxes[j])]
+        if not pairs:
+            return
+        for pair in pairs:
+            high, low = sorted(pair, key=lambda i: -boxes[i].y0)
+            for which, step in ((high, 1.5), (low, -1.5)):
+                x, y = labels[which].xyann
+                labels[which].xyann = (x, y + step)
+
+
 def cost_accuracy(
     results: Mapping[str, tuple[float, Any]],
     *,
@@ -276,21 +293,28 @@ def cost_accuracy(
             axes.set_xscale("log")
         values = list(costs.values())
         middle = math.sqrt(min(values) * max(values)) if log else (min(values) + max(values)) / 2
+        labels = []
         for (name, one), look in zip(drawn.items(), looks(len(drawn)), strict=True):
             _bar(axes, costs[name], one, look)
             left = costs[name] > middle
-            axes.annotate(
-                name,
-                (costs[name], one.centre),
-                xytext=(-8 if left else 8, 0),
-                textcoords="offset points",
-                ha="right" if left else "left",
-                va="center",
-                fontsize=10,
+            labels.append(
+                axes.annotate(
+                    name,
+                    (costs[name], one.centre),
+                    xytext=(-8 if left else 8, 0),
+                    textcoords="offset points",
+                    ha="right" if left else "left",
+                    va="center",
+                    fontsize=10,
+                )
             )
         axes.xaxis.set_major_formatter(lambda value, _: _count(value))
+        if log:  # within less than a decade the ticks between are the only ones
+            few = max(values) < 10 * min(values)
+            axes.xaxis.set_minor_formatter((lambda value, _: _count(value)) if few else NullFormatter())
         axes.margins(x=0.12)
         percent_axis(axes)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
+        _apart(figure, labels)
         return finished(figure)
