@@ -363,6 +363,7 @@ def test_pages_that_repeat_records_and_citation_say_what_those_say():
 def test_what_changed_tells_of_this_version():
     version = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"]
     headings = re.findall(r"^## (.*)$", (ROOT / "book" / "changes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings.pop(0) == "In preparation"  # of which a release makes its own heading, above the next such one
     assert headings[0].split(",")[0] == version
 
 
