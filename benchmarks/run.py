@@ -106,8 +106,7 @@ def ours(recorder, dataset: str, images: int | None, cache: Path) -> None:
                 shutil.rmtree(cache / "backbones", ignore_errors=True)
             elif not (cache / "features" / "graphs").is_dir():
                 fresh("one_recipe.py", *command, count=1, cache=cache)
-            for path in (cache / "features").glob("*.npz"):
-                path.unlink()
+            forget_features(cache)
             add(recorder, settings, fresh("one_recipe.py", *command, count=1, cache=cache), variant)
     if dataset == "photos":
         few(recorder, dataset, cache)
@@ -118,10 +117,15 @@ def few(recorder, dataset: str, cache: Path) -> None:
     for seed in range(FEW_SEEDS):
         settings = row(f"ours, {FEW} photos", "later run", NETWORKS[dataset], None, seed)
         if not recorder.done(**settings):
-            for path in (cache / "features").glob("*.npz"):
-                path.unlink()
+            forget_features(cache)
             command = arguments("ours", ["later run"], dataset, None, seed, 1, FEW, NETWORKS[dataset])
             add(recorder, settings, fresh("one_recipe.py", *command, count=1, cache=cache), "later run")
+
+
+def forget_features(cache: Path) -> None:
+    """So that a run has never seen its photos; the network's graph stays."""
+    for path in (cache / "features").glob("*.npz"):
+        path.unlink()
 
 
 def arguments(recipe, variants, dataset, pixels, seed, share, images, backbone=None) -> list[str]:

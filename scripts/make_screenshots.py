@@ -94,17 +94,9 @@ def take(browser: Browser, width: int, height: str) -> bytes:
 
 def started() -> Browser:
     """The browser of the tests, found or installed as for them."""
-    if not (run_browser_tests.first(run_browser_tests.BROWSERS) and run_browser_tests.first(run_browser_tests.DRIVERS)):
-        run_browser_tests.install()
-    binary = run_browser_tests.first(run_browser_tests.BROWSERS)
-    driver = run_browser_tests.first(run_browser_tests.DRIVERS)
-    if not (binary and driver):
-        raise SystemExit(
-            "Chromium or chromedriver is missing. On Debian and Ubuntu: apt-get install chromium chromium-driver"
-        )
     from pages import Browser
 
-    browser = Browser(binary, driver)
+    browser = Browser(*run_browser_tests.found())
     browser.start_anew()
     return browser
 

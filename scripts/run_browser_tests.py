@@ -35,15 +35,21 @@ def install() -> None:
         subprocess.run(["apt-get", "--quiet=2", *arguments], env=environment, stdin=subprocess.DEVNULL)
 
 
-def main() -> None:
-    if not editions.built():
-        raise SystemExit("Nothing is built; run make book first.")
+def found() -> tuple[str, str]:
+    """Where the browser and its driver are, installed first where they are missing and can be had."""
     if not (first(BROWSERS) and first(DRIVERS)):
         install()
     browser, driver = first(BROWSERS), first(DRIVERS)
     if not (browser and driver):
         missing = " and ".join(name for name, path in (("Chromium", browser), ("chromedriver", driver)) if not path)
         raise SystemExit(f"No {missing} here. On Debian and Ubuntu: apt-get install chromium chromium-driver")
+    return browser, driver
+
+
+def main() -> None:
+    if not editions.built():
+        raise SystemExit("Nothing is built; run make book first.")
+    browser, driver = found()
     environment = {**os.environ, "TLBOOK_BROWSER": browser, "TLBOOK_DRIVER": driver}
     # One browser a core: most of the time is spent in the browsers. Tests of one file go to all of them.
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist=load"]

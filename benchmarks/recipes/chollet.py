@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import keras
 
-from recipes.material import Material, Stage, chosen_elsewhere, compiled, restore, state
+from recipes.material import Material, Stage, applied, chosen_elsewhere, compiled, restore, state
 
 VARIANTS = ("published", "last four layers")
 
@@ -78,13 +78,7 @@ def augmented_images(given: Material, size: int, seed: int):
         keras.layers.RandomRotation(0.1),
         keras.layers.RandomZoom(0.2),
     ]
-
-    def augment(x, y):
-        for layer in layers:
-            x = layer(x)
-        return x, y
-
-    return given.from_directory("train", size, 64, seed).map(augment, num_parallel_calls=8).prefetch(-1)
+    return given.from_directory("train", size, 64, seed).map(applied(layers), num_parallel_calls=8).prefetch(-1)
 
 
 def dense_head(maps, activation):

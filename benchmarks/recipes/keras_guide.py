@@ -16,22 +16,16 @@ from collections.abc import Iterator
 import keras
 from tensorflow import data as tf_data
 
-from recipes.material import Material, Stage, compiled, freeze_normalisation, restore, state
+from recipes.material import Material, Stage, applied, compiled, freeze_normalisation, restore, state
 
 VARIANTS = ("published", "BatchNorm frozen")
 ANEW = "augmented anew"
 
 
-def run(given: Material, seed: int, variants: tuple[str, ...] = (*VARIANTS, ANEW)) -> Iterator[Stage]:
+def run(given: Material, seed: int, variants: tuple[str, ...] = VARIANTS) -> Iterator[Stage]:
     """The version for Keras 3."""
     size = given.size(150)
-    layers = augmentation_layers()
-
-    def augment(x, y):
-        for layer in layers:
-            x = layer(x)
-        return x, y
-
+    augment = applied(augmentation_layers())
     images = given.in_order(given.train, size)
     if variants == (ANEW,):
         train = images.batch(64).cache().map(augment).prefetch(tf_data.AUTOTUNE)

@@ -214,6 +214,17 @@ def lay_out(split: Split, folder: Path, pixels: int | None) -> None:
             Image.fromarray(datasets.decode(path, pixels)).save(target, format="PNG", compress_level=1)
 
 
+def applied(layers: list) -> Callable:
+    """What a pipeline of images and labels maps to augment its images by these layers, one after the other."""
+
+    def augment(x, y):
+        for layer in layers:
+            x = layer(x)
+        return x, y
+
+    return augment
+
+
 def compiled(model, optimizer) -> None:
     """Compile for one probability or two, with the loss that fits the model's last layer."""
     import keras

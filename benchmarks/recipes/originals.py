@@ -9,12 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SHARED = (
-    "network: MobileNetV2 of width 0.35 in the place of the author's",
-    "photos: the 2,000 of the small Kaggle subset to fit on, its 1,000 validation photos to score on",
-)
-"""What differs in every recipe."""
-
 
 @dataclass(frozen=True)
 class Original:
@@ -34,7 +28,7 @@ class Original:
     network : str
         The author's own.
     differs : tuple of str
-        Settings that are not the author's, beside those of :data:`SHARED`.
+        Settings that are not the author's, beside network and photos, which differ in every recipe.
     """
 
     title: str
