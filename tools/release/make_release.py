@@ -72,7 +72,7 @@ def unexpected_in_wheel(names: set[str]) -> list[str]:
 
 def missing_from_sdist(names: set[str]) -> list[str]:
     """What an sdist lacks of the package, its licences, and what the wheel is made from."""
-    wanted = in_package() | {*LICENCES, "pyproject.toml", "README.md", "requirements.lock"}
+    wanted = in_package() | {*LICENCES, "pyproject.toml", "README.md"}
     wanted |= {f"book/results/{path.name}" for path in (ROOT / "book" / "results").glob("*.json")}
     return sorted(wanted - names)
 
