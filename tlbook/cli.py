@@ -52,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", metavar="FOLDER")
     evaluate.add_argument("--json", metavar="FILE", help="write the numbers to a file too")
 
-    export = commands.add_parser("export", help="write a model as ONNX or LiteRT, and check that its answers stay")
+    export = commands.add_parser("export", help="write a model for other programs, and check that its answers stay")
     export.add_argument("model", metavar="MODEL")
-    export.add_argument("path", metavar="FILE", help="ends in .onnx or .tflite")
+    export.add_argument("path", metavar="FILE", help="the ending decides the format, as in mine.onnx")
     export.add_argument("--images", metavar="FOLDER", help="photos of the same classes, to compare on (default: noise)")
 
     serve = commands.add_parser("serve", help="a page on this machine that classifies the photo dropped on it")

@@ -1,6 +1,7 @@
 """Exported files: the same answers in another program, and nothing written where they are not."""
 
 import builtins
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tlbook.features import engines
 
 import keras  # isort: skip
 
-ENDINGS = ["onnx", "tflite"]
+ENDINGS = [ending.removeprefix(".") for ending in exporting.FORMATS]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,10 +123,9 @@ def test_other_answers_are_refused_and_the_old_file_stays(result, tmp_path, monk
     given = classifier.load(result.model)
     other = classifier.load(result.model)
     other.model.get_layer("head").set_weights([1.5 * value for value in other.model.get_layer("head").get_weights()])
-    write = getattr(exporting, {"onnx": "_write_onnx", "tflite": "_write_litert"}[ending])
-    wrong = {f"_write_{'onnx' if ending == 'onnx' else 'litert'}": lambda _, path: write(other, path)}
-    for name, function in wrong.items():
-        monkeypatch.setattr(exporting, name, function)
+    right = exporting.FORMATS[target.suffix]
+    wrong = dataclasses.replace(right, write=lambda _, path: right.write(other, path))
+    monkeypatch.setitem(exporting.FORMATS, target.suffix, wrong)
     with pytest.raises(Unusable, match="other logits than the Keras model"):
         classifier.export(given, target)
     assert target.read_bytes() == b"before" and [path.name for path in tmp_path.iterdir()] == [target.name]
@@ -178,7 +178,7 @@ def test_packages_that_are_missing_are_named(result, tmp_path, monkeypatch):
 def test_another_backend_cannot_write_litert(result, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(Unusable, match="Keras runs on jax here"):
-        exporting._handlers(tmp_path / "m.tflite")
+        exporting._format(tmp_path / "m.tflite")
 
 
 def test_no_interpreter_at_all(monkeypatch):
