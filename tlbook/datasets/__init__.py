@@ -15,7 +15,7 @@ from pathlib import Path
 from tlbook.datasets.decoding import BadImage, decode
 from tlbook.datasets.duplicates import NearDuplicate, near_duplicates, perceptual_hash
 from tlbook.datasets.folders import FRACTIONS, load_folder
-from tlbook.datasets.published import NAMED, BadArchive, DataUnavailable, cache_folder
+from tlbook.datasets.published import NAMED, BadArchive, DataUnavailable, cache_folder, load_published
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split
 
 __all__ = [
@@ -131,7 +131,7 @@ def load(
                 f"the splits of {name_or_path!r} are fixed; seed and fractions are for a folder of your own "
                 "(Split.take gives random subsets)"
             )
-        return NAMED[name_or_path](progress=progress)
+        return load_published(name_or_path, progress)
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, str) and not path.exists() and os.sep not in name_or_path:
         known = ", ".join(repr(name) for name in NAMED)

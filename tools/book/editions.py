@@ -20,7 +20,7 @@ from pathlib import Path
 from tools.book import contents
 
 SCRIPT = Path("_static") / "editions.js"
-SITE_FOLDERS = {"sketches": ".", "photos": "photos"}
+SITE_FOLDERS = {dataset: dataset if number else "." for number, dataset in enumerate(contents.DATASETS)}
 
 
 def built() -> dict[str, Path]:

@@ -4,7 +4,9 @@ import argparse
 import functools
 import http.server
 import io
+import os
 import sys
+from pathlib import Path
 
 from tools.book import contents, editions
 
@@ -34,7 +36,8 @@ class Pages(http.server.SimpleHTTPRequestHandler):
             return super().send_head()
         roots = dict.fromkeys(self.folders, "")
         if len(roots) > 1:
-            roots = {"sketches": "../", "photos": "photos/"}
+            places = editions.SITE_FOLDERS
+            roots = {other: Path(os.path.relpath(places[other], places[name])).as_posix() for other in roots}
         listed = {other: editions.pages(folder) for other, folder in self.folders.items()}
         content = editions.script(name, roots, listed).encode()
         self.send_response(200)

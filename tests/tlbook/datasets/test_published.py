@@ -1,5 +1,6 @@
 """The named data sets: found, downloaded, checked, split; small stand-ins made here."""
 
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -21,11 +22,11 @@ from tlbook.datasets.published import DataUnavailable
 DATA = Path(published.DATA)
 HAVE = os.environ.get("TLBOOK_DATA")
 needs_photos = pytest.mark.skipif(
-    not (HAVE and (Path(HAVE) / published.PHOTOS_ARCHIVE).is_file()),
+    not (HAVE and (Path(HAVE) / published.NAMED["photos"].archive).is_file()),
     reason="TLBOOK_DATA names no folder with the photos",
 )
 needs_oxford = pytest.mark.skipif(
-    not (HAVE and (Path(HAVE) / published.OXFORD_ARCHIVE).is_file()),
+    not (HAVE and (Path(HAVE) / published.NAMED["oxford"].archive).is_file()),
     reason="TLBOOK_DATA names no folder with the sample",
 )
 
@@ -121,6 +122,11 @@ def server(monkeypatch):
     running.stop()
 
 
+def from_addresses(monkeypatch, name, urls):
+    """Let a data set be downloaded from these."""
+    monkeypatch.setitem(published.NAMED, name, dataclasses.replace(published.NAMED[name], urls=urls))
+
+
 def check_few_photos(data):
     assert data.class_names == ("cat", "dog")
     names = {split.name: [path.name for path in split.paths] for split in data.splits.values()}
@@ -137,7 +143,7 @@ def check_few_photos(data):
 
 
 def test_archive_is_found_in_the_named_folder(few_photos, tmp_path, monkeypatch):
-    archive = tmp_path / published.PHOTOS_ARCHIVE
+    archive = tmp_path / published.NAMED["photos"].archive
     archive.write_bytes(zipped({"cats_and_dogs_filtered/" + name: data for name, data in few_photos.items()}))
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
     check_few_photos(datasets.load("photos"))
@@ -150,21 +156,21 @@ def test_folder_without_the_archive_names_both(few_photos, tmp_path, monkeypatch
     with pytest.raises(DataUnavailable) as refused:
         datasets.load("photos")
     assert str(tmp_path / "elsewhere") in str(refused.value)
-    assert published.PHOTOS_ARCHIVE in str(refused.value)
+    assert published.NAMED["photos"].archive in str(refused.value)
 
 
 def test_bad_archive_in_the_named_folder_is_not_kept(few_photos, tmp_path, monkeypatch):
-    archive = tmp_path / published.PHOTOS_ARCHIVE
+    archive = tmp_path / published.NAMED["photos"].archive
     archive.write_bytes(zipped(few_photos)[:-40])
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
-    with pytest.raises(datasets.BadArchive, match=published.PHOTOS_ARCHIVE):
+    with pytest.raises(datasets.BadArchive, match=published.NAMED["photos"].archive):
         datasets.load("photos")
     archive.write_bytes(zipped(few_photos))
     check_few_photos(datasets.load("photos"))
 
 
 def test_cache_that_cannot_be_written_names_the_way_out(few_photos, tmp_path, monkeypatch):
-    (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
+    (tmp_path / published.NAMED["photos"].archive).write_bytes(zipped(few_photos))
     (tmp_path / "a file").write_bytes(b"")
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
     monkeypatch.setenv("TLBOOK_CACHE", str(tmp_path / "a file"))
@@ -173,7 +179,7 @@ def test_cache_that_cannot_be_written_names_the_way_out(few_photos, tmp_path, mo
 
 
 def test_full_disk_while_unpacking_leaves_nothing(few_photos, tmp_path, monkeypatch):
-    (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
+    (tmp_path / published.NAMED["photos"].archive).write_bytes(zipped(few_photos))
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
     real, written = Path.write_bytes, []
 
@@ -191,7 +197,7 @@ def test_full_disk_while_unpacking_leaves_nothing(few_photos, tmp_path, monkeypa
 
 
 def test_torn_cache_is_unpacked_again(few_photos, tmp_path, monkeypatch):
-    (tmp_path / published.PHOTOS_ARCHIVE).write_bytes(zipped(few_photos))
+    (tmp_path / published.NAMED["photos"].archive).write_bytes(zipped(few_photos))
     monkeypatch.setenv("TLBOOK_DATA", str(tmp_path))
     data = datasets.load("photos")
     data.train.paths[0].write_bytes(b"")
@@ -200,7 +206,7 @@ def test_torn_cache_is_unpacked_again(few_photos, tmp_path, monkeypatch):
 
 def test_first_address_is_used_and_the_archive_not_kept(few_photos, server, tmp_path, monkeypatch, capfd):
     urls = (server.page("/a/photos.zip", zipped(few_photos)), server.page("/b/photos.zip", b"unused"))
-    monkeypatch.setattr(published, "PHOTOS_URLS", urls)
+    from_addresses(monkeypatch, "photos", urls)
     check_few_photos(datasets.load("photos"))
     check_few_photos(datasets.load("photos"))
     assert server.asked == ["/a/photos.zip"]
@@ -210,7 +216,7 @@ def test_first_address_is_used_and_the_archive_not_kept(few_photos, server, tmp_
 
 def test_second_address_where_the_first_is_gone(few_photos, server, monkeypatch):
     urls = (server.url + "/gone.zip", server.page("/b/photos.zip", zipped(few_photos)))
-    monkeypatch.setattr(published, "PHOTOS_URLS", urls)
+    from_addresses(monkeypatch, "photos", urls)
     check_few_photos(datasets.load("photos"))
     assert server.asked.count("/gone.zip") == 3  # two more tries
 
@@ -218,21 +224,21 @@ def test_second_address_where_the_first_is_gone(few_photos, server, monkeypatch)
 @pytest.mark.parametrize("body", [b"<html>please log in</html>", zipped({"train/cats/cat.0.jpg": b"no cat"})])
 def test_second_address_where_the_first_has_something_else(few_photos, server, monkeypatch, body):
     urls = (server.page("/a/photos.zip", body), server.page("/b/photos.zip", zipped(few_photos)))
-    monkeypatch.setattr(published, "PHOTOS_URLS", urls)
+    from_addresses(monkeypatch, "photos", urls)
     check_few_photos(datasets.load("photos"))
 
 
 def test_interrupted_transfer_is_tried_again(few_photos, server, monkeypatch):
     whole = zipped(few_photos)
     answers = iter([(whole[:100], len(whole)), (whole, None)])
-    monkeypatch.setattr(published, "PHOTOS_URLS", (server.page("/photos.zip", lambda: next(answers)),))
+    from_addresses(monkeypatch, "photos", (server.page("/photos.zip", lambda: next(answers)),))
     check_few_photos(datasets.load("photos"))
     assert server.asked == ["/photos.zip"] * 2
 
 
 def test_no_address_works(few_photos, server, tmp_path, monkeypatch):
     urls = (server.url + "/gone.zip", server.page("/torn.zip", zipped(few_photos)[:500]))
-    monkeypatch.setattr(published, "PHOTOS_URLS", urls)
+    from_addresses(monkeypatch, "photos", urls)
     with pytest.raises(DataUnavailable, match="TLBOOK_DATA") as refused:
         datasets.load("photos")
     assert all(url in str(refused.value) for url in urls)
@@ -254,6 +260,30 @@ def test_names():
 def test_fixed_splits_cannot_be_drawn_anew(options):
     with pytest.raises(ValueError, match="splits of 'photos' are fixed"):
         datasets.load("photos", **options)
+
+
+def test_one_record_makes_a_data_set_of_any_classes(package, monkeypatch):
+    members = {f"learn/{kind}/{i}.jpg": jpeg(picture(3 * i + n)) for n, kind in enumerate("abc") for i in range(4)}
+    members |= {f"held/{kind}/{i}.jpg": jpeg(picture(30 + n)) for n, kind in enumerate("abc") for i in range(1)}
+    (package / "farm.zip").write_bytes(zipped(members))
+    (package / "farm.sha256").write_text(manifest_text(members))
+    (package / "farm-validation.txt").write_text("learn/a/2.jpg\nlearn/c/0.jpg\n")
+    record = published.Published(
+        origin="three birds",
+        manifest="farm.sha256",
+        archive="farm.zip",
+        classes={"b": "owl", "c": "hen", "a": "duck"},
+        splits={"train": "learn", "test": "held"},
+        validation="farm-validation.txt",
+    )
+    monkeypatch.setitem(published.NAMED, "farm", record)
+    assert datasets.names()[-1] == "farm"
+    data = datasets.load("farm")
+    assert data.class_names == ("owl", "hen", "duck") and data.origin == "three birds"
+    assert [path.parent.name for path in data.validation.paths] == ["a", "c"]
+    for split, size in zip(data.splits.values(), (10, 2, 3), strict=True):
+        assert len(split) == size and split.factors is None
+        assert [list(record.classes)[label] for label in split.labels] == [path.parent.name for path in split.paths]
 
 
 # ---- the sketches -------------------------------------------------------------------------------
@@ -339,7 +369,7 @@ def test_photos(monkeypatch, tmp_path):
 
 @needs_photos
 def test_photos_as_a_folder_have_no_file_left_out(monkeypatch, tmp_path):
-    with zipfile.ZipFile(Path(HAVE) / published.PHOTOS_ARCHIVE) as packed:
+    with zipfile.ZipFile(Path(HAVE) / published.NAMED["photos"].archive) as packed:
         names = [name for name in packed.namelist() if name.endswith("0.jpg")]
         packed.extractall(tmp_path, names)
     data = datasets.load(tmp_path / "cats_and_dogs_filtered", on_bad="raise")
@@ -385,7 +415,7 @@ def test_oxford_sample(monkeypatch, tmp_path):
 def test_fingerprint_survives_another_resize_and_encoding():
     fingerprints = oxford.read_fingerprints(DATA / "oxford-dhash.txt")
     worst = 0
-    with zipfile.ZipFile(Path(HAVE) / published.OXFORD_ARCHIVE) as packed:
+    with zipfile.ZipFile(Path(HAVE) / published.NAMED["oxford"].archive) as packed:
         for name in packed.namelist()[::12]:
             image = Image.open(io.BytesIO(packed.read(name)))
             for side, quality in ((200, 75), (400, 95)):
@@ -426,7 +456,7 @@ def test_oxford_is_made_from_the_published_archive(pets, server, tmp_path, monke
     images = {f"images/{name}.jpg": jpeg(image, 95) for name, image in pets.items()}
     images |= {"images/Abyssinian_99.jpg": b"another photo", "images/Abyssinian_1.mat": b"not a photo"}
     images["../../escaped/Abyssinian_7.jpg"] = b"never written"
-    monkeypatch.setattr(published, "OXFORD_URLS", (server.page("/images.tar.gz", tarred(images)),))
+    from_addresses(monkeypatch, "oxford", (server.page("/images.tar.gz", tarred(images)),))
     data = datasets.load("oxford")
     assert [path.name for path in data.test.paths] == ["Abyssinian_1.jpg", "Bengal_2.jpg", "beagle_3.jpg", "pug_4.jpg"]
     assert data.test.labels.tolist() == [0, 0, 1, 1]
@@ -479,7 +509,7 @@ def web_page(images):
 )
 def test_bad_oxford_archive_is_refused_whole(pets, server, tmp_path, monkeypatch, spoil, words):
     images = {f"images/{name}.jpg": jpeg(image, 95) for name, image in pets.items()}
-    monkeypatch.setattr(published, "OXFORD_URLS", (server.page("/images.tar.gz", spoil(images)),))
+    from_addresses(monkeypatch, "oxford", (server.page("/images.tar.gz", spoil(images)),))
     with pytest.raises(DataUnavailable, match=words):
         datasets.load("oxford")
     assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
@@ -488,7 +518,7 @@ def test_bad_oxford_archive_is_refused_whole(pets, server, tmp_path, monkeypatch
 def test_oxford_bomb_is_refused(pets, server, monkeypatch):
     monkeypatch.setattr(oxford, "MAX_MEMBER", 100)
     images = {f"images/{name}.jpg": jpeg(image, 95) for name, image in pets.items()}
-    monkeypatch.setattr(published, "OXFORD_URLS", (server.page("/images.tar.gz", tarred(images)),))
+    from_addresses(monkeypatch, "oxford", (server.page("/images.tar.gz", tarred(images)),))
     with pytest.raises(DataUnavailable, match="over 100"):
         datasets.load("oxford")
 
