@@ -115,7 +115,9 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
 
     A file that is the same already keeps its time stamp, so that Sphinx reads only what changed.
     """
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    toc = contents.table_of_contents()
+    for _, entry in contents.entries(toc):
+        entry.pop("to", None)
     toc["parts"][-1]["chapters"].append({"file": f"book/{REPORT}"})
     wanted: dict[Path, bytes] = {
         Path("_config.yml"): (ROOT / "_config.yml").read_bytes(),

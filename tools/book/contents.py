@@ -1,4 +1,39 @@
-"""Which notebooks the book has, where their outputs go, in what environment they run, and what a stored one must be like."""
+"""Which notebooks the book has, where their outputs go, in what environment they run, and what a stored one must be like.
+
+The rules, which `complaints` and the tests in tests/book hold:
+
+- Parameters: one code cell tagged `parameters`, after the imports: `dataset = "sketches"  # or "photos"`.
+- The first code cell is the same everywhere: on Colab and Kaggle it installs the package. `make record` puts it in.
+- Imports come first; `tlbook` before `keras`, since it silences TensorFlow's start-up messages. Nothing is written to stderr.
+- Promised results are printed by `tlbook.checks.within(what, value, low, high)` or `tlbook.checks.holds(statement, condition)`.
+  Bare printed floats have at most three decimals, of what does not depend on training.
+- What cannot be the same twice is tagged `nbval-ignore-output`, and no such cell calls `checks`.
+- Figures end with `plt.show()` or are assigned (`figure = plotting.…`, then `plt.show()`). Their alt text, in the cell's
+  metadata, is a sentence: `{"mystnb": {"image": {"alt": "Test accuracy rises from 71 % at 10 images to …"}}}`.
+- Tags: those of TAGS. An error is shown with try/except.
+- Size: no code cell over 20 lines, the file under 2 MB, no photograph in a stored output.
+- A prediction before the cell that decides it:
+
+      :::{admonition} Predict
+      :class: tip
+      Which of the two needs fewer images? Write your answer down before you run the next cell.
+      :::
+
+- Exercises, at least four a chapter: a Markdown cell, then the solution in one or more code cells tagged `solution` and
+  `hide-cell` that start with `# @title Solution: …`; `make record` sets what folds them in the book, in JupyterLab and on
+  Colab. Words that give the answer away stand in a folded block after it, `:::{admonition} What the solution shows` with
+  `:class: dropdown`.
+
+      :::{exercise} Half the images
+      :label: feature-extraction-half
+      Repeat the table with every second image left out. What changes?
+      :::
+
+- A quiz, in a Markdown cell before the take-away that starts with `## Check yourself`: three or four questions in the form
+  of book/evaluation.ipynb. The wrong options are misconceptions, and the answer says of each what is wrong with it. It folds
+  without a script, on Colab too, so it holds no roles or directives (tests/book/test_quizzes.py).
+- Terms are defined in book/glossary.md, papers in book/references.bib; another page is linked by `[text](sketches.ipynb)`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +49,7 @@ from tools import ROOT
 from tools.book import first_cell
 
 BUILD = ROOT / "_build"
-DATASETS = ("sketches", "photos")
+DATASETS = ("sketches", "photos")  # an edition of the book on each; the first is what readers come to
 WITHOUT_EXERCISES = {"The data", "Reference"}  # captions in _toc.yml; the notebooks of all other parts are chapters
 TAGS = {
     "parameters",
@@ -36,20 +71,34 @@ LANGUAGE_INFO = {
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def pages() -> list[tuple[str, Path]]:
-    """(caption of the part, file) of every page of the table of contents, in its order."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    found = [("", toc["root"])]
+def table_of_contents() -> dict:
+    """What _toc.yml says."""
+    return yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
-    def walk(entries: list[dict], caption: str) -> None:
-        for entry in entries:
-            found.append((caption, entry["file"]))
-            walk(entry.get("sections", []), caption)
+
+def entries(toc: dict) -> Iterator[tuple[str, dict]]:
+    """(caption of the part, entry) of every page of a table of contents but its root, in its order."""
+
+    def walk(listed: list[dict], caption: str) -> Iterator[tuple[str, dict]]:
+        for entry in listed:
+            yield caption, entry
+            yield from walk(entry.get("sections", []), caption)
 
     for part in toc.get("parts", []):
-        walk(part["chapters"], part.get("caption", ""))
-    walk(toc.get("chapters", []), "")
+        yield from walk(part["chapters"], part.get("caption", ""))
+    yield from walk(toc.get("chapters", []), "")
+
+
+def pages() -> list[tuple[str, Path]]:
+    """(caption of the part, file) of every page of the table of contents, in its order."""
+    toc = table_of_contents()
+    found = [("", toc["root"]), *((caption, entry["file"]) for caption, entry in entries(toc))]
     return [(caption, _page_file(name)) for caption, name in found]
+
+
+def purposes() -> dict[Path, str]:
+    """What each page is for that says so: {file: what a reader wants to do who comes to it}."""
+    return {_page_file(entry["file"]): entry["to"] for _, entry in entries(table_of_contents()) if "to" in entry}
 
 
 def _page_file(name: str) -> Path:

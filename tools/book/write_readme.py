@@ -3,17 +3,20 @@
     python tools/book/write_readme.py [--check]
 
 The headline number, from book/results, stands in README.md and on the book's front page; the small picture of results in both;
-the tables behind it on the page on how the numbers were made; the citation, from CITATION.cff, in book/citing.md.
+the tables behind it on the page on how the numbers were made; the citation, from CITATION.cff, in book/citing.md. The table that
+leads to the chapters, from _toc.yml and their titles, stands in README.md and on the front page.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import yaml
 from PIL import Image
@@ -21,6 +24,7 @@ from PIL import Image
 from tlbook import evaluation, plotting, results
 from tlbook.plotting.style import PALETTE, finished, new_figure, percent_axis
 from tools import ROOT
+from tools.book import contents
 
 STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
 METHODS = {"linear probe": ("blue", "o"), "fine-tuning": ("vermilion", "s")}
@@ -221,10 +225,22 @@ def citation(page: str) -> str:
     )
 
 
+def chapters(page: str) -> str:
+    """The table that leads to the chapters; where Sphinx makes the page, it knows their titles."""
+    rows = ["| You want to … | read |", "|:--|:--|"]
+    for path, purpose in contents.purposes().items():
+        title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ").split(":")[0]
+        target = os.path.relpath(path, (ROOT / page).parent).replace(os.sep, "/")
+        rows.append(f"| {purpose} | [{title if page == 'README.md' else ''}]({target}) |")
+    return "\n".join(["", *rows, "", ""])
+
+
 BLOCKS: list[tuple[str, str, Callable[[str], str]]] = [
     ("README.md", "headline", headline),
+    ("README.md", "chapters", chapters),
     ("README.md", "results", small_results),
     ("book/index.md", "headline", headline),
+    ("book/index.md", "chapters", chapters),
     ("book/index.md", "results", small_results),
     ("book/numbers.md", "tables", tables),
     ("book/citing.md", "citation", citation),
