@@ -62,7 +62,7 @@ def thumbnail(pixels: np.ndarray, alt: str) -> Picture:
 
 def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """A photo in grey under its heat map, which is scaled to its own largest value."""
-    from tlbook.plotting.interpret import blended
+    from tlbook.plotting.maps import blended
 
     return np.round(255 * blended(pixels, heat)).astype(np.uint8)
 

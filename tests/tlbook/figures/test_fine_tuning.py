@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from tlbook.evaluation import wilson
-from tlbook.plotting import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
+from tlbook.figures.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
 
 COLUMNS = ["group 1", "group 2", "head"]
 
@@ -24,7 +24,7 @@ def texts(axes):
 
 
 def test_the_plan_hatches_what_is_frozen_and_pales_with_the_rate():
-    figure = training_plan({"probe": [0, 0, 1], "discriminative": [0.1, 0.4, 1.0]}, COLUMNS)
+    figure = training_plan({"probe": [0, 0, 1], "discriminative": [0.1, 0.4, 1.0]}, COLUMNS, notes={})
     probe, graded = fields(figure, 2)
     assert [bool(field.get_hatch()) for field in probe] == [True, True, False]
     brightness = [sum(to_rgb(field.get_facecolor())) for field in graded]
@@ -45,14 +45,13 @@ def test_the_plan_writes_conditions_and_notes():
 )
 def test_the_plan_refuses_what_does_not_fit(plan, words):
     with pytest.raises(ValueError, match=words):
-        training_plan(plan, COLUMNS)
+        training_plan(plan, COLUMNS, notes={})
 
 
 def test_costs_stand_beside_accuracies():
     accuracy = {"probe": wilson(93, 100), "everything": [0.9, 0.95, 0.97]}
-    figure = strategy_costs(
-        accuracy, {"probe": 1.25, "everything": 30.0}, {"probe": 258, "everything": 355_000}, reference="probe"
-    )
+    seconds, parameters = {"probe": 1.25, "everything": 30.0}, {"probe": 258, "everything": 355_000}
+    figure = strategy_costs(accuracy, seconds, parameters, reference="probe", lowest=0.5)
     left, middle, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["probe", "everything"]
     assert texts(middle) == [" 1.2", " 30"]
@@ -66,7 +65,8 @@ def test_costs_stand_beside_accuracies():
 
 def test_what_lies_below_the_axis_is_written_at_its_edge():
     accuracy = {"scratch": [0.6, 0.7, 0.65], "everything": [0.9, 0.95, 0.97]}
-    figure = strategy_costs(accuracy, dict.fromkeys(accuracy, 1.0), dict.fromkeys(accuracy, 2), lowest=0.88)
+    one, two = dict.fromkeys(accuracy, 1.0), dict.fromkeys(accuracy, 2)
+    figure = strategy_costs(accuracy, one, two, reference="everything", lowest=0.88)
     left = figure.axes[0]
     assert texts(left) == ["◀ 65"]
     assert left.get_xlim()[0] == 0.88
@@ -75,9 +75,9 @@ def test_what_lies_below_the_axis_is_written_at_its_edge():
 
 def test_costs_refuse_strategies_that_do_not_match():
     with pytest.raises(ValueError, match=r"parameters are of other strategies.*probe"):
-        strategy_costs({"probe": 0.9}, {"probe": 1.0}, {"other": 2})
+        strategy_costs({"probe": 0.9}, {"probe": 1.0}, {"other": 2}, reference="probe", lowest=0.5)
     with pytest.raises(ValueError, match=r"reference='x': give .*'probe'"):
-        strategy_costs({"probe": 0.9}, {"probe": 1.0}, {"probe": 2}, reference="x")
+        strategy_costs({"probe": 0.9}, {"probe": 1.0}, {"probe": 2}, reference="x", lowest=0.5)
 
 
 def test_the_sweep_draws_medians_and_the_baseline():

@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from tlbook import evaluation, plotting
+from tlbook import evaluation
+from tlbook.figures import augmentation as figures
 
 matplotlib.use("Agg")
 
@@ -26,7 +27,7 @@ def test_gallery_has_an_image_for_every_strength_and_frames_what_is_lost():
     before = np.zeros((8, 8, 3), np.uint8)
     rows = {name: [np.full((8, 8, 3), v, np.uint8) for v in (50, 100, 200)] for name in ("turn", "blur", "crop")}
     notes = {"blur": ["kept", "kept", "lost"]}
-    figure = plotting.augmentation_gallery(before, rows, notes)
+    figure = figures.augmentation_gallery(before, rows, notes)
     shown = [axes for axes in figure.axes if axes.images]
     assert len(shown) == 3 * 4
     titles = [axes.get_title("left") + axes.get_title("center") for axes in shown]
@@ -41,14 +42,14 @@ def test_gallery_has_an_image_for_every_strength_and_frames_what_is_lost():
 def test_gallery_refuses_rows_of_different_length():
     image = np.zeros((4, 4, 3))
     with pytest.raises(ValueError, match="same number of images"):
-        plotting.augmentation_gallery(image, {"a": [image], "b": [image, image]})
+        figures.augmentation_gallery(image, {"a": [image], "b": [image, image]}, {})
     with pytest.raises(ValueError, match="same number of images"):
-        plotting.augmentation_gallery(image, {})
+        figures.augmentation_gallery(image, {}, {})
 
 
 def test_effects_show_the_verdict_by_marker_and_legend():
     tests = {"good": effect(0.2), "bad": effect(-0.2), "nothing": effect(0.0)}
-    figure = plotting.change_effects({"scratch": tests, "tuned": {"good": effect(0.1)}})
+    figure = figures.change_effects({"scratch": tests, "tuned": {"good": effect(0.1)}})
     legend = {text.get_text() for text in figure.legends[0].get_texts()}
     assert legend == {"helps", "hurts", "cannot tell"}
     first, second = figure.axes
@@ -58,20 +59,20 @@ def test_effects_show_the_verdict_by_marker_and_legend():
     assert drawn == pytest.approx([test.difference.value for test in tests.values()])
     assert drawn[0] > 0 > drawn[1]
     with pytest.raises(ValueError, match="at least one change"):
-        plotting.change_effects({"scratch": {}})
+        figures.change_effects({"scratch": {}})
 
 
 def test_grid_sets_what_can_be_told_in_bold():
     effects = {"rotation": {"upright": effect(0.0), "turned": effect(0.2)}}
-    axes = plotting.effect_grid(effects).axes[0]
+    axes = figures.effect_grid(effects, xlabel="test drawings").axes[0]
     texts = {text.get_text(): text.get_fontweight() for text in axes.texts}
     gain = 100 * effects["rotation"]["turned"].difference.value
     assert texts == {"+0.0": "normal", f"{gain:+.1f}": "bold"}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["upright", "turned"]
     with pytest.raises(ValueError, match="same columns"):
-        plotting.effect_grid({"a": {"x": effect(0.0)}, "b": {}})
+        figures.effect_grid({"a": {"x": effect(0.0)}, "b": {}}, xlabel="")
     with pytest.raises(ValueError, match="same columns"):
-        plotting.effect_grid({})
+        figures.effect_grid({}, xlabel="")
 
 
 def test_strengths_stand_at_equal_distances():
@@ -79,7 +80,7 @@ def test_strengths_stand_at_equal_distances():
         "dropout": {"head": {0: [0.8, 0.9, 0.85], 0.5: [0.9, 0.9, 0.9]}, "all": {0: 0.7, 0.5: 0.75}},
         "L2": {"head": {0: 0.8, 1e-3: 0.81, 1e-1: 0.7}, "all": {0: 0.7}},
     }
-    figure = plotting.strength_curves(panels)
+    figure = figures.strength_curves(panels)
     shown = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title("left") for axes in shown] == ["dropout", "L2"]
     assert [label.get_text() for label in shown[1].get_xticklabels()] == ["0", "0.001", "0.1"]
@@ -87,9 +88,9 @@ def test_strengths_stand_at_equal_distances():
     assert list(centres) == pytest.approx([0.85, 0.9])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["head", "all"]
     with pytest.raises(ValueError, match="at least one panel"):
-        plotting.strength_curves({})
+        figures.strength_curves({})
 
 
 def test_panels_that_fill_no_row_leave_empty_places():
-    figure = plotting.strength_curves({str(i): {"a": {0: 0.5, 1: 0.6}} for i in range(4)})
+    figure = figures.strength_curves({str(i): {"a": {0: 0.5, 1: 0.6}} for i in range(4)})
     assert sum(axes.axison for axes in figure.axes) == 4
