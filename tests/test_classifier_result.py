@@ -123,8 +123,8 @@ def test_the_temperature_is_in_the_logits():
     assert temperature == pytest.approx(evaluation.fit_temperature(labels, logits)) and temperature > 2 and note == ""
     after = np.asarray(model(logits.astype(np.float32)))
     np.testing.assert_allclose(after, logits / temperature, rtol=1e-5, atol=1e-5)
-    sure = evaluation.negative_log_likelihood(labels, evaluation.probabilities(after))
-    assert sure < evaluation.negative_log_likelihood(labels, evaluation.probabilities(logits))
+    sure = evaluation.log_loss(labels, evaluation.probabilities(after))
+    assert sure < evaluation.log_loss(labels, evaluation.probabilities(logits))
 
 
 def test_a_temperature_that_is_not_determined_is_left_at_one():

@@ -62,23 +62,23 @@ def test_numbers_are_those_of_the_single_functions(full):
     labels, logits = full.labels, full.logits
     guess, p = ev.predictions(logits), ev.probabilities(logits)
     assert full.accuracy == ev.accuracy(labels, guess)
-    assert full.means["F1"] == ev.f1(labels, guess, average="macro")
+    assert full.means["F1"] == ev.f1_score(labels, guess, average="macro")
     assert full.means["precision"] == ev.precision(labels, guess, average="macro")
     assert full.means["recall"] == ev.recall(labels, guess, average="macro")
     assert (full.confusion == ev.confusion_matrix(labels, guess, 3)).all()
     for k, name in enumerate(CLASSES):
         one = full.classes[name]
         assert full.confusion.sum(axis=1)[k] == 20
-        assert one["precision"] == ev.precision(labels, guess, positive=k)
-        assert one["recall"] == ev.recall(labels, guess, positive=k)
-        assert one["F1"] == ev.f1(labels, guess, positive=k)
-        assert one["ROC area"].value == pytest.approx(ev.roc_curve(labels, p[:, k], positive=k).area)
+        assert one["precision"] == ev.precision(labels, guess, pos_label=k)
+        assert one["recall"] == ev.recall(labels, guess, pos_label=k)
+        assert one["F1"] == ev.f1_score(labels, guess, pos_label=k)
+        assert one["ROC area"].value == pytest.approx(ev.roc_curve(labels, p[:, k], pos_label=k).area)
         assert one["average precision"].value == pytest.approx(
-            ev.precision_recall_curve(labels, p[:, k], positive=k).area
+            ev.precision_recall_curve(labels, p[:, k], pos_label=k).area
         )
     assert full.calibration["ECE"] == ev.expected_calibration_error(labels, p)
     assert full.calibration["Brier"].value == pytest.approx(ev.brier_score(labels, p))
-    assert full.calibration["nll"].value == pytest.approx(ev.negative_log_likelihood(labels, p))
+    assert full.calibration["nll"].value == pytest.approx(ev.log_loss(labels, p))
     validation = np.arange(90) % 3
     assert full.temperature == ev.fit_temperature(validation, random_logits(validation, seed=1))
     assert full.scaled["ECE"] == ev.expected_calibration_error(labels, ev.probabilities(logits / full.temperature))

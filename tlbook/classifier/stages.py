@@ -46,7 +46,7 @@ def _on_validation(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
         "accuracy": number(found.value),
         "interval": [number(found.low), number(found.high)],
         "confidence": found.confidence,
-        "nll": number(evaluation.negative_log_likelihood(labels, evaluation.probabilities(logits))),
+        "nll": number(evaluation.log_loss(labels, evaluation.probabilities(logits))),
     }
 
 

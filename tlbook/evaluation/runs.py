@@ -16,7 +16,7 @@ import numpy as np
 from tlbook.evaluation.intervals import Estimate
 from tlbook.evaluation.paired import PairedTest, holm, paired_t
 
-__all__ = ["Choice", "cheapest_as_good", "compare_runs", "pack_right", "unpack_right"]
+__all__ = ["CheapestAsGood", "cheapest_as_good", "compare_runs", "pack_right", "unpack_right"]
 
 
 def pack_right(right: Any) -> str:
@@ -53,7 +53,7 @@ def _runs(right: Any, name: str) -> np.ndarray:
 
 
 def compare_runs(
-    right_a: Any, right_b: Any, names: tuple[str, str] = ("A", "B"), *, confidence: float = 0.95
+    right_a: Any, right_b: Any, *, names: tuple[str, str] = ("A", "B"), confidence: float = 0.95
 ) -> PairedTest:
     """Is method A better than B, over training runs *and* over test images?
 
@@ -99,7 +99,7 @@ def compare_runs(
 
 
 @dataclass(frozen=True)
-class Choice:
+class CheapestAsGood:
     """The outcome of :func:`cheapest_as_good`.
 
     Attributes
@@ -127,7 +127,7 @@ class Choice:
         return f"{self.chosen}: cannot tell it from {self.best}"
 
 
-def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> Choice:
+def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> CheapestAsGood:
     """The first method, in order of cost, that cannot be told from the most accurate one.
 
     Parameters
@@ -137,7 +137,7 @@ def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> C
 
     Returns
     -------
-    Choice
+    CheapestAsGood
         "Cannot be told" is no proof of equality: more runs or more test images
         may tell. It is the reason to take the cheaper one until they do.
     """
@@ -146,10 +146,10 @@ def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> C
         raise ValueError(f"a choice needs at least two methods, but there is {len(names)}")
     best = max(names, key=lambda name: float(np.mean(right[name])))
     others = [name for name in names if name != best]
-    tests = [compare_runs(right[best], right[name], (best, name), confidence=confidence) for name in others]
+    tests = [compare_runs(right[best], right[name], names=(best, name), confidence=confidence) for name in others]
     adjusted = holm([test.p_value for test in tests])
     corrected = {
         name: replace(test, adjusted_p=float(p)) for name, test, p in zip(others, tests, adjusted, strict=True)
     }
     chosen = next(name for name in names if name == best or corrected[name].winner is None)
-    return Choice(best, chosen, corrected, tuple(names[: names.index(chosen)]))
+    return CheapestAsGood(best, chosen, corrected, tuple(names[: names.index(chosen)]))

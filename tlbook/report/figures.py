@@ -145,7 +145,7 @@ def curves(report: Report) -> list[Picture]:
     ):
         if not kept:
             continue
-        each = {k: compute(report.labels, p[:, k], positive=k) for k in kept}
+        each = {k: compute(report.labels, p[:, k], pos_label=k) for k in kept}
         shown = sorted(sorted(each, key=lambda k: each[k].area)[:_CURVES])
         said = ", ".join(report.class_names[k] for k in shown)
         few = f"; of {len(kept)} classes those with the smallest area" if len(shown) < len(kept) else ""

@@ -49,7 +49,7 @@ class Answers:
 
     @functools.cached_property
     def reliability(self) -> Reliability:
-        return evaluation.reliability(self.labels, self.p, bins=_BINS)
+        return evaluation.reliability(self.labels, self.p, n_bins=_BINS)
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,18 @@ class Metric:
 def _counted(metric: Callable[..., Estimate]) -> Callable[[Answers, int | None], Estimate]:
     """A metric of predictions, for one class or as the mean over those that occur."""
 
-    def compute(a: Answers, positive: int | None) -> Estimate:
-        if positive is None:
+    def compute(a: Answers, pos_label: int | None) -> Estimate:
+        if pos_label is None:
             return metric(a.labels, a.guess, average="macro", confidence=a.confidence, seed=a.seed)
-        return metric(a.labels, a.guess, positive=positive, confidence=a.confidence)
+        return metric(a.labels, a.guess, pos_label=pos_label, confidence=a.confidence)
 
     return compute
 
 
 def _ranked(metric: Callable[..., Estimate]) -> Callable[[Answers, int], Estimate]:
     """A metric of how the class's probability ranks the images."""
-    return lambda a, positive: metric(
-        a.labels, a.p[:, positive], positive=positive, confidence=a.confidence, seed=a.seed
+    return lambda a, pos_label: metric(
+        a.labels, a.p[:, pos_label], pos_label=pos_label, confidence=a.confidence, seed=a.seed
     )
 
 
@@ -140,7 +140,7 @@ def _ece_by_chance(a: Answers) -> float:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
-        "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, a.confidence),
+        "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, confidence=a.confidence),
         note="Share of the images that are called what they are.",
     ),
     Metric(
@@ -152,11 +152,11 @@ METRICS: tuple[Metric, ...] = (
         note="Of the images of this class, the share called so. Its mean is also called balanced accuracy.",
     ),
     Metric(
-        "F1", "F1", "classes", _counted(evaluation.f1), mean=True,
+        "F1", "F1", "classes", _counted(evaluation.f1_score), mean=True,
         note="The harmonic mean of precision and recall.",
     ),
     Metric(
-        "ROC area", "ROC area", "classes", _ranked(evaluation.roc_area),
+        "ROC area", "ROC area", "classes", _ranked(evaluation.roc_auc),
         note="How often an image of this class gets a higher probability for it than another image; guessing has 0.5.",
     ),
     Metric(
@@ -176,7 +176,7 @@ METRICS: tuple[Metric, ...] = (
         note="The squared distance of the probabilities from the truth; 0 is best.",
     ),
     Metric(
-        "nll", "negative log-likelihood", "calibration", _averaged(evaluation.negative_log_likelihood), unit="nats",
+        "nll", "negative log-likelihood", "calibration", _averaged(evaluation.log_loss), unit="nats",
         note="The loss of training, on these images; 0 is best.",
     ),
 )  # fmt: skip
