@@ -5,10 +5,13 @@ Data come first. Options are given by name, and those that several functions sha
 
 import importlib
 import inspect
+import pkgutil
 
 import pytest
 
-PACKAGES = "datasets backbones features transfer evaluation interpret plotting report classifier".split()
+import tlbook
+
+PACKAGES = sorted(one.name for one in pkgutil.iter_modules(tlbook.__path__) if one.ispkg)
 OPTIONS = ("names", "reference", "confidence", "n_resamples", "seed")  # in this order
 
 
