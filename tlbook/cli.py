@@ -104,12 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = vars(_parser().parse_args(arguments))
     warnings.showwarning = lambda message, *_: _note(f"note: {message}")
-    from tlbook.classifier.unusable import Unusable
+    from tlbook.classifier.errors import InputError
 
     try:
         _run(given)
         sys.stdout.flush()
-    except Unusable as error:
+    except InputError as error:
         _note(f"tlbook: {error}")
         return 2
     except KeyboardInterrupt:

@@ -13,11 +13,11 @@ from typing import Any
 from tlbook import __version__
 from tlbook._checks import one_of, whole
 from tlbook.classifier import choice, photos
+from tlbook.classifier.errors import InputError, writing
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import check_place, key_of, open_run
 from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
 from tlbook.classifier.strategy import STRATEGIES
-from tlbook.classifier.unusable import Unusable, writing
 from tlbook.datasets.splits import printable
 
 __all__ = ["Result", "command", "train"]
@@ -138,12 +138,12 @@ def train(
 
     Raises
     ------
-    Unusable
+    InputError
         What was given cannot be used; the message is one sentence.
     """
-    one_of(strategy, "strategy", STRATEGIES, error=Unusable)
-    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=Unusable)
-    whole(seed, "seed", 0, error=Unusable)
+    one_of(strategy, "strategy", STRATEGIES, error=InputError)
+    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=InputError)
+    whole(seed, "seed", 0, error=InputError)
     if backbone != "auto":
         choice.choose(backbone)
     source, out = Path(folder).expanduser(), Path(out).expanduser()
@@ -179,7 +179,7 @@ def train(
 def _check_apart(source: Path, out: Path) -> None:
     inner, outer = out.resolve(), source.resolve()
     if inner == outer or outer in inner.parents:
-        raise Unusable(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
+        raise InputError(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
 
 
 def _tell_read(given: Photos, say: Callable[[str], None]) -> None:

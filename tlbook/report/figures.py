@@ -122,7 +122,7 @@ def calibration(report: Report) -> Picture:
     if report.scaled:
         results[f"temperature {report.temperature:.2f}"] = _answers(report, report.temperature).reliability
     caption = "Accuracy against confidence in bins, with intervals; on the dotted line they agree. Below, the images of each bin."
-    alt = f"Reliability diagram: the expected calibration error is {report.calibration['ECE']:.3f}"
+    alt = f"Reliability diagram: the expected calibration error is {report.calibration['ece']:.3f}"
     return _drawn(alt, caption, plotting.reliability_diagram, results, high=1.05)
 
 
