@@ -1,9 +1,9 @@
-# Every command is a Python script that runs without make too (Windows): python scripts/setup_env.py, then
-# .venv\Scripts\python scripts\run_book.py, and so on. PYTHON names the interpreter that .venv is made with.
+# Every command is a Python script that runs without make too (Windows): python tools/env/setup_env.py, then
+# .venv\Scripts\python tools\book\build.py, and so on. PYTHON names the interpreter that .venv is made with.
 PYTHON ?= python3
 DATASET ?= sketches
 PORT ?= 8000
-VERSIONS ?= scripts/colab-versions.txt
+VERSIONS ?= tools/release/colab-versions.txt
 ifeq ($(OS),Windows_NT)
 PY := .venv/Scripts/python.exe
 else
@@ -41,71 +41,71 @@ help:
 	@echo "make clean                  remove _build and caches; .venv stays"
 
 env:
-	@$(PYTHON) scripts/setup_env.py
+	@$(PYTHON) tools/env/setup_env.py
 
 book: env
-	@$(PY) scripts/run_book.py --dataset $(DATASET)
+	@$(PY) tools/book/build.py --dataset $(DATASET)
 
 test: env
-	@$(PY) scripts/run_tests.py
+	@$(PY) tools/check/run_tests.py
 
 test-colab: env
-	@$(PY) scripts/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)
+	@$(PY) tools/release/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)
 
 test-browser: env
-	@$(PY) scripts/run_browser_tests.py
+	@$(PY) tools/check/run_browser_tests.py
 
 record: env
-	@$(PY) scripts/record.py $(NOTEBOOK)
+	@$(PY) tools/book/record.py $(NOTEBOOK)
 
 results: env
 	@$(PY) scripts/run_results.py --dataset $(DATASET) $(RESULT)
-	@$(PY) scripts/write_readme.py
+	@$(PY) tools/book/write_readme.py
 
 sketches: env
-	@$(PY) scripts/make_sketches.py
+	@$(PY) tools/data/make_sketches.py
 
 pretrain: env
-	@$(PY) scripts/pretrain.py
+	@$(PY) tools/data/pretrain.py
 
 mutate: env
-	@$(PY) scripts/mutate.py
+	@$(PY) tools/check/mutate.py
 
 stability: env
-	@$(PY) scripts/check_stability.py
+	@$(PY) tools/check/stability.py
 
 kills: env
-	@$(PY) tests/classifier_kills.py
+	@$(PY) tests/tlbook/classifier/kills.py
 
 bench: env
 	@$(PY) benchmarks/run.py --dataset $(DATASET)
 
 assignments: env
-	@$(PY) scripts/make_assignments.py $(ASSIGNMENT) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package "$(PACKAGE)")
+	@$(PY) tools/assignments/make.py $(ASSIGNMENT) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package "$(PACKAGE)")
 
 grade: env
-	@$(PY) scripts/grade.py $(if $(SUBMISSIONS),"$(SUBMISSIONS)",--help) $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+	@$(PY) tools/assignments/grade.py $(if $(SUBMISSIONS),"$(SUBMISSIONS)",--help) $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 test-assignments: env
-	@$(PY) scripts/test_assignments.py
+	@$(PY) tools/assignments/run_tests.py
 
 lint: env
-	@$(PY) scripts/lint.py
+	@$(PY) tools/check/lint.py
 
 lock: env
-	@$(PY) scripts/make_lock.py
+	@$(PY) tools/env/lock.py
 
 notebooks: env
-	@$(PY) scripts/publish_notebooks.py
+	@$(PY) tools/book/publish_notebooks.py
 
 release: env
-	@$(PY) scripts/make_release.py
+	@$(PY) tools/release/make_release.py
 
 serve: env
-	@$(PY) scripts/serve.py --dataset $(DATASET) --port $(PORT)
+	@$(PY) tools/book/serve.py --dataset $(DATASET) --port $(PORT)
 
 site: env
-	@$(PY) scripts/editions.py _build/site
+	@$(PY) tools/book/editions.py _build/site
 
 clean:
-	@$(PYTHON) scripts/clean.py
+	@$(PYTHON) tools/env/clean.py

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import book_notebooks
+from tools.book import contents
 
-SCRIPTS = book_notebooks.ROOT / "scripts" / "results"
+SCRIPTS = contents.ROOT / "scripts" / "results"
 
 
 def choose(names: list[str], dataset: str) -> dict[str, list[str]]:
@@ -37,13 +37,13 @@ def choose(names: list[str], dataset: str) -> dict[str, list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--dataset", default="sketches", choices=book_notebooks.DATASETS)
+    parser.add_argument("--dataset", default="sketches", choices=contents.DATASETS)
     options = parser.parse_args()
     failed = []
     for name, arguments in choose(options.names, options.dataset).items():
         print(f"== {name} {' '.join(arguments)}", flush=True)
         command = [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments]
-        if subprocess.run(command, cwd=book_notebooks.ROOT).returncode:
+        if subprocess.run(command, cwd=contents.ROOT).returncode:
             failed.append(name)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")

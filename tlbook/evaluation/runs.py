@@ -68,7 +68,7 @@ def compare_runs(
     Each test holds the other kind of luck fixed, and the two uncertainties are not
     added up. Where both are of the same size, the level is kept with few runs and no longer
     quite with many: false alarms came to 4 % with five runs and to 7 % with ten when
-    this was simulated (``tests/test_evaluation_runs.py``).
+    this was simulated (``tests/tlbook/evaluation/test_runs.py``).
 
     Parameters
     ----------
