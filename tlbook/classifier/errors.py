@@ -1,4 +1,4 @@
-"""What was given cannot be used: one kind of error, one sentence."""
+"""The error for input that cannot be used, and what turns other errors into it."""
 
 from __future__ import annotations
 

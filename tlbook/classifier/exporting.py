@@ -187,7 +187,7 @@ def _existing(path: str | os.PathLike) -> Path:
 
 
 def _handlers(path: Path) -> tuple[Callable, Callable]:
-    """What writes and what opens a file with this ending; refuses what cannot be had here."""
+    """The functions that write and that open a file with this ending; an InputError where their packages are missing."""
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise InputError(f"{path.name} must end in .onnx (ONNX) or .tflite (LiteRT), which decides the format")

@@ -25,7 +25,7 @@ _ORDER = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Photos:
-    """What a run is about.
+    """The photos of a training run.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ def read(
 
 
 def _apart(photos: Photos) -> Photos:
-    """Leave out of training and validation what is tested on, byte for byte."""
+    """Leave out of training and validation the files that are in the test split too, byte for byte."""
     tested = {content: i for i, content in enumerate(photos.splits["test"].hashes)}
     pairs, findings = [], []
     for name in ("train", "validation"):
@@ -127,7 +127,7 @@ def _prefixed(findings: Sequence[Finding], root: Path) -> tuple[Finding, ...]:
 
 
 def labelled(folder: str | os.PathLike, class_names: Sequence[str], *, progress: bool = True) -> tuple[Split, LeftOut]:
-    """A folder as photos to test on, their labels being places in ``class_names``.
+    """The photos of a folder to test on, with labels that are positions in ``class_names``.
 
     Class folders are taken wholly; of ready splits the one called test, or all there is where none is.
 
@@ -153,9 +153,8 @@ def near_duplicates(photos: Photos) -> list[dict]:
     Returns
     -------
     list of dict
-        ``split`` and ``index`` of the photo that training or validation can do
-        without, ``path`` of it, ``of`` (split and path of the other),
-        ``distance`` in bits and ``same_label``. What is tested on stays.
+        ``split`` and ``index`` of the photo in the earlier split, its ``path``, ``of`` (split and path of the other),
+        ``distance`` in bits and ``same_label``.
     """
     splits = [photos.splits[name] for name in _ORDER if len(photos.splits[name])]
     found = []

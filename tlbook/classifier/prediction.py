@@ -1,4 +1,4 @@
-"""Using a model file: answers for photos, and a test on labelled ones."""
+"""Using a model file: predictions for photos, and a test on labelled ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Predictions:
     probabilities : ndarray of float64, shape (n, N)
     class_names : tuple of str
     left_out : LeftOut
-        Files from which no picture can be had.
+        Files that could not be read as pictures.
     """
 
     paths: tuple[str, ...]
@@ -174,7 +174,7 @@ class Evaluation:
         Print it, or ``report.save("page.html")``.
     left_out : LeftOut
     seen : int
-        Photos, byte for byte, that the model was trained or chosen on; they flatter it.
+        Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
     """
 
     report: Report
@@ -190,7 +190,9 @@ class Evaluation:
         """The report as text, with a warning where photos were seen in training."""
         lines = [str(self.report)]
         if self.seen:
-            lines.append(f"note: the model was trained or chosen on {self.seen:,} of these photos, which flatters it")
+            lines.append(
+                f"note: the model was trained or chosen on {self.seen:,} of these photos: the numbers are too good"
+            )
         return "\n".join(lines)
 
 

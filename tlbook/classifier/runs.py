@@ -148,7 +148,7 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict 
 def open_run(
     out: Path, key: str, *, force: bool = False, say: Callable[[str], None] = print
 ) -> Iterator[tuple[RunFolder | None, dict | None]]:
-    """The run for a result, begun or continued; nobody else works on it meanwhile.
+    """Begin the run for a result, or continue it, and hold its lock meanwhile.
 
     What the block leaves unfinished stays for the next attempt, unless it raises :class:`InputError`.
 

@@ -42,7 +42,7 @@ SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
 CHUNK = 1024
-"""Images whose features are kept together: as much is lost at most if a run is killed while it extracts."""
+"""Images whose features are stored together: a run that is killed while it extracts loses no more than these."""
 
 HEAD = "head"
 

@@ -202,7 +202,7 @@ def serve(model: Classifier | str | os.PathLike, *, port: int = 8765, say: Calla
     port : int, default 8765
         0 takes any that is free.
     say : callable, default print
-        Takes the line with the address.
+        Called with each message; the first holds the address.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def _on_validation(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
 
 
 class Stages:
-    """One run; :meth:`run` goes through it.
+    """The stages of one training run; :meth:`run` performs them in order.
 
     Parameters
     ----------
@@ -61,9 +61,11 @@ class Stages:
     options : dict
         As :func:`tlbook.classifier.train` takes them.
     command : str
-        Which repeats the run.
+        The command that repeats the run.
     progress : bool
+        Show bars on a terminal.
     say : callable
+        Called with each progress message.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Stages:
     def run(self) -> dict[str, Any]:
         """Go through all stages, put the result into its place, and return the metrics."""
         with self.state.timed("near_duplicates"):
-            self._set_near_duplicates_apart()
+            self._handle_near_duplicates()
         with self.state.timed("loading"):
             self._load_backbone()
         with self.state.timed("features"):
@@ -106,7 +108,7 @@ class Stages:
             "test": report.to_dict(),
             "validation": _on_validation(labels, fitted.logits / temperature),
             "class_names": list(self.photos.class_names),
-            "photos": self._account(),
+            "photos": self._photos_in_numbers(),
             "backbone": {
                 "name": self.chosen.name,
                 "reason": self.chosen.reason,
@@ -125,7 +127,7 @@ class Stages:
         self.say(f"test accuracy {report.accuracy} on {report.n:,} photos; the result is in {self.state.out}")
         return metrics
 
-    def _set_near_duplicates_apart(self) -> None:
+    def _handle_near_duplicates(self) -> None:
         policy = self.options["near_duplicates"]
         if policy == "ignore":
             return
@@ -150,7 +152,9 @@ class Stages:
                     "pictures that merely look alike, keep them with --near-duplicates report"
                 )
         else:
-            self.notes.append(f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may flatter")
+            self.notes.append(
+                f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may be too high"
+            )
 
     def _load_backbone(self) -> None:
         def choose() -> dict[str, str]:
@@ -192,7 +196,7 @@ class Stages:
         return probe, strategy.with_probe(self.backbone, probe, features["validation"])
 
     def _tuned(self, probe: transfer.Probe) -> Fitted:
-        self.say("fine-tuning everything from the probe on")
+        self.say("fine-tuning all layers, starting from the probe")
 
         def tune() -> Fitted:
             return strategy.fit_tuned(
@@ -210,7 +214,7 @@ class Stages:
             except transfer.CheckpointMismatch:  # torn, or of other features
                 self.state.checkpoint.unlink()
                 fitted = tune()
-        # epochs of an attempt that was killed are in the history, but were timed by nobody who could write it down
+        # the history has epochs of an attempt that was killed before it could record their time
         missing = fitted.curves.pop("wall_seconds") - self.state.wall_seconds["fine_tuning"]
         if missing > 0:
             self.state.add("fine_tuning", missing, 0.0)
@@ -227,8 +231,8 @@ class Stages:
             "trained on": sorted({content[:SHORT] for content in trained}),
         }
 
-    def _account(self) -> dict[str, Any]:
-        """The photos as counts, and what was left out."""
+    def _photos_in_numbers(self) -> dict[str, Any]:
+        """Numbers of photos by split and class, and what was left out."""
         counts = {
             name: dict(
                 zip(

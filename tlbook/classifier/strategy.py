@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 STRATEGIES = ("probe", "lp-ft", "auto")
-"""The linear probe; the probe, then everything fine-tuned; whichever validation photos speak for."""
+"""The linear probe; the probe, then all layers fine-tuned; whichever of the two does better on validation photos."""
 
 _ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
 

@@ -16,7 +16,7 @@ _CELLS = 2_000_000  # resamples × images in memory at a time
 
 
 def _areas(weights: np.ndarray, truth: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """ROC area and average precision for each row of weights.
+    """ROC AUC and average precision for each row of weights.
 
     ``weights`` (m, n) says how often each image was drawn, the images in order of
     falling score; ``starts`` is where each run of equal scores begins.

@@ -1,4 +1,4 @@
-"""Several training runs on the same test images: comparing methods, and the cheapest that will do.
+"""Several training runs on the same test images: comparing methods, and the cheapest that is as good as the best.
 
 One run of A against one run of B leaves open whether the methods differ or
 these two runs. Several runs leave open whether other test images would have
@@ -121,7 +121,7 @@ class CheapestAsGood:
 
     @property
     def verdict(self) -> str:
-        """One line: what to take, and whether it is known to be needed or cannot be told."""
+        """One line: which method to take, and whether it is known to be better than what costs less."""
         if self.chosen == self.best:
             return f"{self.best}: better than everything cheaper" if self.cheaper else f"{self.best}: cheapest and best"
         return f"{self.chosen}: cannot tell it from {self.best}"

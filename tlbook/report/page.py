@@ -31,7 +31,7 @@ _LISTED = 100  # files in a table
 
 @dataclass(frozen=True)
 class Training:
-    """What the page of a training run says beside the report.
+    """What the page of a training run shows besides the report.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ def _made() -> dict[str, str]:
 
 
 def _run(report: Report, training: Training) -> dict[str, Any]:
-    """What the template of a run has beside that of a report."""
+    """Values for the template of a training run that the one of a report does not have."""
     run = training.metrics
     return {
         "training": run,
