@@ -288,7 +288,7 @@ def test_fine_tuning_is_kept_only_if_the_paired_test_says_so(mended, chosen):
     probe, tuned = fitted(labels, range(12)), fitted(labels, range(mended, 12))
     name, kept, why = strategy.decide("auto", labels, probe, lambda: tuned)
     assert name == chosen and kept is (tuned if chosen == "lp-ft" else probe)
-    assert why["test"]["only LP-FT right"] == mended
+    assert why["test"]["only_lp_ft_right"] == mended
     assert ("LP-FT is better" in why["reason"]) == (chosen == "lp-ft")
 
 
