@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from tlbook import backbones
-from tlbook.classifier.unusable import Unusable, sentence
+from tlbook.classifier.errors import InputError, sentence
 
 __all__ = ["IMAGENET_TOP1", "Choice", "choose"]
 
@@ -104,7 +104,7 @@ def choose(asked: str = "auto") -> Choice:
 
     Raises
     ------
-    Unusable
+    InputError
         No backbone of that name.
 
     Examples
@@ -114,8 +114,8 @@ def choose(asked: str = "auto") -> Choice:
     """
     if asked != "auto":
         if asked not in backbones.names():
-            raise Unusable(f"there is no backbone {asked!r}; choose auto or one of {', '.join(backbones.names())}")
-        return Choice(asked, "as asked for")
+            raise InputError(f"there is no backbone {asked!r}; choose auto or one of {', '.join(backbones.names())}")
+        return Choice(asked, "as given")
     passed: list[str] = []
     reachable = True
     for name in IMAGENET_TOP1:
@@ -144,8 +144,8 @@ def _fetched(name: str) -> bool:
 
 
 def loaded(name: str, input_size: int | None) -> backbones.Backbone:
-    """Load a backbone, or raise :class:`Unusable`."""
+    """Load a backbone, or raise :class:`InputError`."""
     try:
         return backbones.load(name, input_size=input_size)
     except (ValueError, OSError) as error:
-        raise Unusable(sentence(error)) from error
+        raise InputError(sentence(error)) from error

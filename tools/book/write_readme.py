@@ -138,7 +138,7 @@ def verdict(probe: results.Record, tuned: results.Record) -> str:
     for column, n in (("right", TEST), ("right oxford", OXFORD)):
         runs = np.array([evaluation.unpack_right(row[column], n) for row in tuned])
         one = evaluation.unpack_right(probe.rows[0][column], n)
-        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), ("fine-tuning", "the probe")))
+        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), names=("fine-tuning", "the probe")))
     if not any(test.winner for test in said):
         first, second = (str(test.difference) for test in said)
         return f"On photos we cannot tell whether fine-tuning is better: {first} on the first collection, {second} on the other."

@@ -25,7 +25,7 @@ from tests.tlbook.classifier.folders import (
     spoil,
 )
 from tlbook import backbones, classifier, cli
-from tlbook.classifier import Unusable, choice, runs, saved
+from tlbook.classifier import InputError, choice, runs, saved
 
 import keras  # isort: skip
 
@@ -53,7 +53,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_a_bad_file_is_left_out_and_named(spoilt, name):
-    assert LEFT_OUT[name][1] in dict(spoilt.metrics["photos"]["left out"])[f"cat/{name}"]
+    assert LEFT_OUT[name][1] in dict(spoilt.metrics["photos"]["left_out"])[f"cat/{name}"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_bad_file_is_left_out_and_named(spoilt, name):
     ],
 )
 def test_what_is_no_file_or_is_there_twice_is_left_out(spoilt, path, reason):
-    assert dict(spoilt.metrics["photos"]["left out"])[path] == reason
+    assert dict(spoilt.metrics["photos"]["left_out"])[path] == reason
 
 
 @pytest.mark.parametrize("name", CONVERTED)
@@ -78,7 +78,7 @@ def test_an_odd_picture_is_converted_and_named(spoilt, name):
 
 def test_everything_else_is_taken_or_ignored(spoilt):
     photos = spoilt.metrics["photos"]
-    assert len(photos["left out"]) == len(LEFT_OUT) + 6
+    assert len(photos["left_out"]) == len(LEFT_OUT) + 6
     assert sum(split["cat"] for split in photos["counts"].values()) == 13 + len(CONVERTED) + len(TAKEN) + 2
     assert sum(split["dog"] for split in photos["counts"].values()) == 14
     named = json.dumps(photos)
@@ -363,7 +363,7 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
     else:
         monkeypatch.setattr("tlbook.transfer.checkpoints.write", refuse)
     strategy = "lp-ft" if where == "checkpoint" else "probe"
-    with pytest.raises(Unusable, match=r"^the disk that holds .* is full; free some space and give the same command"):
+    with pytest.raises(InputError, match=r"^the disk that holds .* is full; free some space and give the same command"):
         classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
     assert not (tmp_path / "result").exists()
     monkeypatch.undo()
@@ -374,9 +374,9 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
 
 
 def test_full_disks_of_hdf5_are_recognised_by_their_text():
-    from tlbook.classifier.unusable import writing
+    from tlbook.classifier.errors import writing
 
-    with pytest.raises(Unusable, match="is full"), writing("place"):
+    with pytest.raises(InputError, match="is full"), writing("place"):
         raise OSError("Can't write data (file write failed: errno = 28, error message = 'No space left on device')")
 
 
@@ -543,12 +543,12 @@ def test_a_bad_model_file_is_refused_in_one_sentence(trained, tmp_path, capsys, 
 def test_a_cut_off_model_file_is_refused(trained, tmp_path):
     body = trained[1].model.read_bytes()
     (tmp_path / "model.keras").write_bytes(body[: len(body) // 2])
-    with pytest.raises(Unusable, match="is not a model file that tlbook train wrote, or it is damaged"):
+    with pytest.raises(InputError, match="is not a model file that tlbook train wrote, or it is damaged"):
         classifier.load(tmp_path / "model.keras")
 
 
 def test_the_result_folder_in_place_of_the_model_gets_a_hint(trained):
-    with pytest.raises(Unusable, match=r"did you mean .*model\.keras\?"):
+    with pytest.raises(InputError, match=r"did you mean .*model\.keras\?"):
         classifier.load(trained[1].folder)
 
 

@@ -20,7 +20,7 @@ def effect(gain: float, name: str = "with") -> evaluation.PairedTest:
     runs = BASE.copy()
     touched = np.arange(400) < abs(gain) * 400
     runs[:, touched] = gain > 0
-    return evaluation.compare_runs(runs, BASE, (name, "without"))
+    return evaluation.compare_runs(runs, BASE, names=(name, "without"))
 
 
 def test_gallery_has_an_image_for_every_strength_and_frames_what_is_lost():

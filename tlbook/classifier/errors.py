@@ -1,4 +1,4 @@
-"""What was given cannot be used: one kind of error, one sentence."""
+"""The error for input that cannot be used, and what turns other errors into it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Unusable", "sentence", "writing"]
+__all__ = ["InputError", "sentence", "writing"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class Unusable(ValueError):
+class InputError(ValueError):
     """A folder, file, model or option that cannot be used; the message is one sentence that says why.
 
     The command line prints it and ends with status 2.
@@ -33,7 +33,7 @@ def _is(error: OSError, codes: set[int]) -> bool:
 
 @contextmanager
 def writing(place: str | os.PathLike) -> Iterator[None]:
-    """Turn what goes wrong in writing below ``place`` into :class:`Unusable`."""
+    """Turn what goes wrong in writing below ``place`` into :class:`InputError`."""
     try:
         yield
     except OSError as error:
@@ -41,9 +41,9 @@ def writing(place: str | os.PathLike) -> Iterator[None]:
             raise
         folder = Path(place)
         if _is(error, _FULL):
-            raise Unusable(
+            raise InputError(
                 f"the disk that holds {folder} is full; free some space and give the same command again, which goes on"
             ) from error
         if _is(error, _REFUSED):
-            raise Unusable(f"{folder} cannot be written ({error.strerror or sentence(error)})") from error
+            raise InputError(f"{folder} cannot be written ({error.strerror or sentence(error)})") from error
         raise
