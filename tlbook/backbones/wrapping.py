@@ -201,10 +201,10 @@ class _Step(NamedTuple):
 
 
 class _Reached(Exception):
-    """The last layer to keep was applied."""
+    """The end of a model, or the last layer to keep."""
 
-    def __init__(self, output: Any) -> None:
-        self.output = output
+    def __init__(self, output: Any, place: Any) -> None:
+        self.output, self.place = output, place
 
 
 class _Copy:
@@ -246,12 +246,28 @@ class _Copy:
     def _replayed(self, model: keras.Model, tensor: Any) -> Any:
         import keras
 
+        end = keras.layers.Identity()
+
+        def called(layer: Any, *arguments: Any, **options: Any) -> Any:
+            if layer is end:
+                raise _Reached(arguments[0], end)
+            return self._called(layer, *arguments, **options)
+
         # A bare functional model: a Sequential one, or a class of its own, would not take the functions.
-        bare = keras.Model(model.inputs[0], model.outputs)
-        result = keras.models.clone_model(
-            bare, input_tensors=tensor, clone_function=self._copied, call_function=self._called
-        )
-        return result.outputs[0]
+        bare = keras.Model(model.inputs[0], end(model.outputs))
+        try:
+            # Left before it makes a model of the new tensors, which would be a copy of the copy.
+            keras.models.clone_model(
+                bare,
+                input_tensors=tensor,
+                clone_function=lambda layer: layer if layer is end else self._copied(layer),
+                call_function=called,
+            )
+        except _Reached as reached:
+            if reached.place is not end:
+                raise
+            outputs = reached.output
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def _copied(self, layer: Any) -> Any:
         import keras
@@ -283,7 +299,7 @@ class _Copy:
         given = tuple(id(one) for one in keras.tree.flatten((arguments, options)) if isinstance(one, keras.KerasTensor))
         self.steps.append(_Step(layer, given, output))
         if self._until is not None and self._originals[id(layer)].name == self._until:
-            raise _Reached(output)
+            raise _Reached(output, layer)
         return output
 
 
@@ -317,6 +333,12 @@ def _stages(steps: list[_Step]) -> tuple[str, ...]:
     """For each resolution the deepest layer through which everything passes."""
     import keras
 
+    no_stage = (
+        keras.layers.ZeroPadding2D,
+        keras.layers.Cropping2D,
+        keras.layers.GlobalAveragePooling2D,
+        keras.layers.GlobalMaxPooling2D,
+    )
     last_use = {tensor: place for place, step in enumerate(steps) for tensor in step.inputs}
     passed: list[tuple[str, int]] = []
     needed, weighted = -1, False  # how far on anything computed before is needed; whether preprocessing is over
@@ -327,10 +349,9 @@ def _stages(steps: list[_Step]) -> tuple[str, ...]:
             continue
         needed = max(needed, last_use.get(id(step.output), -1))
         shape = step.output.shape
-        padding = isinstance(step.layer, keras.layers.ZeroPadding2D | keras.layers.Cropping2D)
-        maps = len(shape) == 4 and shape[1] is not None and shape[1] > 1
-        if alone and weighted and maps and not padding and isinstance(step.layer, keras.layers.Layer):
+        maps = len(shape) == 4 and shape[1] is not None and isinstance(step.layer, keras.layers.Layer)
+        if alone and weighted and maps and not isinstance(step.layer, no_stage):
             passed.append((step.layer.name, shape[1]))
-    following = [rows for _, rows in passed[1:]] + [0]
+    following = [rows for _, rows in [*passed, ("", 0)][1:]]
     # A convolution without padding takes a pixel or two off; a stage ends where much more goes.
     return tuple(name for (name, rows), after in zip(passed, following, strict=True) if 3 * after <= 2 * rows)
