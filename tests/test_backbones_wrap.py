@@ -309,6 +309,16 @@ def test_what_is_no_backbone_is_refused(model, options, words):
         backbones.wrap(model(), **options)
 
 
+def test_a_layer_that_the_image_goes_round_is_no_stage():
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="round")(inputs)
+    x = layers.Concatenate(name="both")([x, inputs])
+    first, second = keras.ops.split(layers.Conv2D(4, 3, strides=2, name="halves")(x), 2, axis=-1)
+    x = layers.Conv2D(2, 1, name="aside")(first)
+    model = keras.Model(inputs, layers.Add(name="sum")([x, second]), name="mine")
+    assert backbones.wrap(model).stages == ("both", "sum")
+
+
 def test_of_two_outputs_one_may_be_named():
     assert backbones.wrap(two_outputs(), layer="b").feature_dim == 2
 

@@ -341,13 +341,16 @@ def _stages(steps: list[_Step]) -> tuple[str, ...]:
     )
     last_use = {tensor: place for place, step in enumerate(steps) for tensor in step.inputs}
     passed: list[tuple[str, int]] = []
-    needed, weighted = -1, False  # how far on anything computed before is needed; whether preprocessing is over
+    made = {id(one) for step in steps for one in keras.tree.flatten(step.output)}
+    # How far on anything that was there before is needed, the image included; and whether preprocessing is over.
+    needed = max((place for tensor, place in last_use.items() if tensor not in made), default=-1)
+    weighted = False
     for place, step in enumerate(steps):
         weighted = weighted or bool(getattr(step.layer, "weights", ()))
         alone = needed <= place
+        needed = max(needed, *(last_use.get(id(one), -1) for one in keras.tree.flatten(step.output)))
         if not isinstance(step.output, keras.KerasTensor):
             continue
-        needed = max(needed, last_use.get(id(step.output), -1))
         shape = step.output.shape
         maps = len(shape) == 4 and shape[1] is not None and isinstance(step.layer, keras.layers.Layer)
         if alone and weighted and maps and not isinstance(step.layer, no_stage):
