@@ -158,10 +158,10 @@ class Stages:
 
     def _load_backbone(self) -> None:
         def choose() -> dict[str, str]:
-            chosen = choice.choose(self.options["backbone"])
+            chosen = choice.choose(self.options["backbone"], progress=self.progress)
             return {"name": chosen.name, "reason": chosen.reason}
 
-        self.chosen = choice.Choice(**self.state.step("backbone", choose))
+        self.chosen = choice.BackboneChoice(**self.state.step("backbone", choose))
         self.say(f"backbone {self.chosen.name}: {self.chosen.reason}")
         self.backbone = choice.loaded(self.chosen.name, self.options["input_size"])
 

@@ -1,5 +1,6 @@
 """Backbones that were loaded before are known without Keras, and are what they were noted to be."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from tlbook import backbones, transfer
-from tlbook.backbones import deferred, registry
-from tlbook.backbones.architectures import SKETCHNET_STAGES
+from tlbook.backbones import notes
+from tlbook.backbones.backbone import Known
 from tlbook.features import engines
 
 EXTRACT = """
@@ -83,23 +84,14 @@ def test_the_second_process_needs_no_keras(tmp_path):
 @pytest.mark.skipif(engines.has_gpu(), reason="a GPU stays with Keras")
 def test_a_stage_without_a_graph_builds_the_model(tmp_path):
     backbone = backbones.load("sketchnet")
-    path = deferred.note_path("sketchnet", registry._own_weights(), None)
-    assert deferred.read_note(path) is not None  # loading wrote it
+    sketchnet = backbones.info("sketchnet")
+    path = notes.note_path("sketchnet", hashlib.sha256(sketchnet.path.read_bytes()).hexdigest(), sketchnet.input_size)
+    assert notes.noted_fingerprint(path) == backbone.fingerprint  # loading wrote it
     (tmp_path / "backbones").mkdir()
     (tmp_path / "backbones" / path.name).write_bytes(path.read_bytes())
     found = run(EXTRACT.format(seed=0, layer="stage2"), tmp_path)
     assert found[:2] == ["True", "True"]
     assert found[4] == backbone.fingerprint
-
-
-def test_stages_are_those_of_the_network():
-    assert registry.OWN_STAGES == SKETCHNET_STAGES
-
-
-def note(**changed) -> deferred.Note:
-    real = backbones.load("sketchnet", weights=None, input_size=32)
-    values = {"input_size": 32, "feature_dim": 128, "fingerprint": real.fingerprint} | changed
-    return deferred.Note(**values)
 
 
 def build():
@@ -108,65 +100,71 @@ def build():
 
 def test_the_model_is_built_once_and_when_asked_for():
     built = []
-    backbone = deferred.Deferred("x", ("stage4",), note(), lambda: built.append(1) or build())
-    assert (backbone.input_size, backbone.feature_dim, backbone.stages) == (32, 128, ("stage4",))
-    assert isinstance(backbone, backbones.Backbone)
+    known = Known(32, 128, backbones.model_fingerprint(build()))
+    backbone = backbones.Backbone("x", lambda: built.append(1) or build(), ("stage4",), known=known)
+    assert (backbone.input_size, backbone.feature_dim, backbone.fingerprint) == known
+    assert backbone.stages == ("stage4",)
     assert not built
-    assert not backbone.built
     assert backbone.model is backbone.model
-    assert backbone.built
     assert built == [1]
+    assert (backbone.input_size, backbone.feature_dim, backbone.fingerprint) == known
     assert "32 px" in repr(backbone)
+    weight = backbone.model.trainable_weights[0]
+    weight.assign(weight.numpy() * 2)
+    assert backbone.fingerprint != known.fingerprint
 
 
 def test_a_model_that_is_not_what_was_noted_is_refused():
-    backbone = deferred.Deferred("x", (), note(fingerprint="0" * 64), build)
-    with pytest.raises(RuntimeError, match="not what was noted"):
+    backbone = backbones.Backbone("x", build, known=Known(32, 128, "0" * 64))
+    for _ in range(2):  # and stays refused
+        with pytest.raises(RuntimeError, match="not what was noted"):
+            backbone.model  # noqa: B018
+
+
+def test_a_model_without_its_stages_is_refused_when_it_is_built():
+    backbone = backbones.Backbone("x", build, ("absent",), known=Known(32, 128, "0" * 64))
+    with pytest.raises(ValueError, match="no layers called absent"):
         backbone.model  # noqa: B018
 
 
+def test_a_model_is_not_exchanged():
+    with pytest.raises(AttributeError):
+        backbones.Backbone("x", build()).model = build()
+
+
 def test_everything_that_decides_the_model_is_in_the_key(tmp_path, monkeypatch):
-    weights = tmp_path / "weights.h5"
-    weights.write_bytes(b"one")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_FLOATX", raising=False)
 
-    def key(name="a", size=None):
-        return deferred.note_path(name, weights, size).name
+    def key(name="a", weights="one", size=224):
+        return notes.note_path(name, weights, size).name
 
-    seen = [key(), key(name="b"), key(size=96)]
-    weights.write_bytes(b"two")
-    seen.append(key())
+    seen = [key(), key(name="b"), key(size=96), key(weights="two")]
     (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float16"}))
     seen.append(key())
     monkeypatch.setenv("KERAS_FLOATX", "float64")
     seen.append(key())
-    monkeypatch.setattr(deferred.metadata, "version", lambda name: "0.0")
+    monkeypatch.setattr(notes.metadata, "version", lambda name: "0.0")
     seen.append(key())
-    monkeypatch.setattr(deferred, "_source", lambda: "another")
+    monkeypatch.setattr(notes, "_source", lambda: "another")
     seen.append(key())
     assert len(set(seen)) == len(seen)
-    assert deferred.note_path("a", tmp_path / "absent", None) is None
 
 
 def test_a_damaged_note_is_no_note(tmp_path):
     path = tmp_path / "sketchnet-1.json"
-    backbone = backbones.load("sketchnet", weights=None, input_size=32)
-    deferred.write_note(path, backbone)
-    assert deferred.read_note(path) == note()
+    notes.note_fingerprint(path, "abc")
+    assert notes.noted_fingerprint(path) == "abc"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     for text in ("", "{", "[]", "{}", path.read_text().replace("sketchnet-1", "sketchnet-2")):
         path.write_text(text)
-        assert deferred.read_note(path) is None
-    assert deferred.read_note(None) is None
-    assert deferred.read_note(tmp_path / "absent.json") is None
+        assert notes.noted_fingerprint(path) is None
+    assert notes.noted_fingerprint(tmp_path / "absent.json") is None
 
 
 def test_a_note_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "file").write_text("")
-    backbone = backbones.load("sketchnet", weights=None, input_size=32)
-    deferred.write_note(tmp_path / "file" / "note.json", backbone)
-    deferred.write_note(None, backbone)
+    notes.note_fingerprint(tmp_path / "file" / "note.json", "abc")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
