@@ -164,7 +164,9 @@ def test_it_is_trained_and_explained_as_ours_are_and_the_model_stays_as_it_was(w
     groups = transfer.layer_groups(classifier, backbone.stages)
     assert "head" in groups and backbone.stages[-1] in groups
     start = [weight.numpy() for weight in classifier.trainable_weights]
-    transfer.fine_tune(classifier, (IMAGES, LABELS), (IMAGES, LABELS), epochs=1, learning_rate=1e-2, progress=False)
+    transfer.train(
+        classifier, (IMAGES, LABELS), (IMAGES, LABELS), transfer.Recipe(epochs=1, learning_rate=1e-2), progress=False
+    )
     moved = [np.abs(a - b.numpy()).max() > 0 for a, b in zip(start, classifier.trainable_weights, strict=True)]
     assert any(moved[:-2])  # below the head, too
     assert backbone.fingerprint == fingerprint
