@@ -59,7 +59,7 @@ record: env
 	@$(PY) scripts/record.py $(NOTEBOOK)
 
 results: env
-	@$(PY) scripts/run_results.py --dataset $(DATASET) $(RESULT)
+	@$(PY) -m experiments --dataset $(DATASET) $(RESULT)
 	@$(PY) scripts/write_readme.py
 
 sketches: env

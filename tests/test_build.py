@@ -16,7 +16,6 @@ import nbformat
 import notebook_runs
 import pytest
 import run_book
-import run_results
 import setup_env
 import write_readme
 import yaml
@@ -365,18 +364,6 @@ def test_what_changed_tells_of_this_version():
     headings = re.findall(r"^## (.*)$", (ROOT / "book" / "changes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert headings.pop(0) == "In preparation"  # of which a release makes its own heading, above the next such one
     assert headings[0].split(",")[0] == version
-
-
-def test_result_scripts_are_chosen_by_data_set_and_name():
-    sketches, photos = run_results.choose([], "sketches"), run_results.choose([], "photos")
-    assert next(iter(sketches)) == "calibration"  # others take rows from it
-    assert sketches["calibration"] == []
-    assert "calibration" not in photos
-    assert "probe_photos" not in sketches
-    assert photos["probe_photos"] == ["--dataset", "photos"]
-    assert list(run_results.choose(["probe-photos"], "photos")) == ["probe_photos"]
-    with pytest.raises(SystemExit, match=r"No result script whiskers; there are: .*calibration"):
-        run_results.choose(["whiskers"], "sketches")
 
 
 def test_contributing_fits_a_page():
