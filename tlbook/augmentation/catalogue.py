@@ -218,7 +218,7 @@ def standard(seed: int | None = None, *, value_range: tuple[float, float] = (0.0
     -------
     keras.Sequential
         Takes and gives batches of images (n, height, width, channels); does
-        nothing in inference. For ``transfer.fine_tune(augmentation=…)``.
+        nothing in inference. For ``transfer.Recipe(augmentation=…)``.
     """
     seeds: list[int | None] = [None] * 6 if seed is None else [6 * seed + i for i in range(6)]
     layers = keras.layers

@@ -130,19 +130,16 @@ def fit_tuned(
     comparison with the probe needs fresh.
     """
     train, validation = photos.splits["train"], photos.splits["validation"]
-    model = transfer.attach_head(backbone, probe)
-    transfer.unfreeze(model)
     epochs = int(np.clip(round(_STEPS * _BATCH / len(train)), *_EPOCHS))
-    history = transfer.fine_tune(
-        model,
+    rate = _RATE.get(backbone.name, _IMAGENET_RATE)
+    model, history = transfer.lp_ft(
+        backbone,
         train,
         validation if len(validation) else train,
-        epochs=epochs,
-        learning_rate=_RATE.get(backbone.name, _IMAGENET_RATE),
-        schedule="cosine",
-        warmup_epochs=1,
-        batch_size=_BATCH,
-        seed=seed,
+        transfer.Recipe(
+            epochs=epochs, learning_rate=rate, schedule="cosine", warmup_epochs=1, batch_size=_BATCH, seed=seed
+        ),
+        probe=probe,
         checkpoint=checkpoint,
         in_memory=2**29,
         progress=progress,
