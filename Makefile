@@ -65,7 +65,7 @@ record: env
 	@$(PY) tools/book/record.py $(NOTEBOOK)
 
 results: env
-	@$(PY) scripts/run_results.py --dataset $(DATASET) $(RESULT)
+	@$(PY) -m experiments --dataset $(DATASET) $(RESULT)
 	@$(PY) tools/book/write_readme.py
 
 sketches: env

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -259,6 +260,12 @@ def test_cores(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert _files.cores() == 1
+
+
+def test_the_processor_has_a_name_everywhere(monkeypatch):
+    assert _files.processor()
+    monkeypatch.setattr(_files.Path, "read_text", lambda *_, **__: "no such line")
+    assert _files.processor() == (platform.processor() or platform.machine())
 
 
 def test_versions():

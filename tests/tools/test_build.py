@@ -18,7 +18,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts import run_results
 from tests.book.fixtures import ROOT, make_mini_book, small_chapter, write
 from tools.book import build, contents, notebook_runs, write_readme
 from tools.env import setup_env
@@ -363,18 +362,6 @@ def test_what_changed_tells_of_this_version():
     headings = re.findall(r"^## (.*)$", (ROOT / "book" / "changes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert headings.pop(0) == "In preparation"  # of which a release makes its own heading, above the next such one
     assert headings[0].split(",")[0] == version
-
-
-def test_result_scripts_are_chosen_by_data_set_and_name():
-    sketches, photos = run_results.choose([], "sketches"), run_results.choose([], "photos")
-    assert next(iter(sketches)) == "calibration"  # others take rows from it
-    assert sketches["calibration"] == []
-    assert "calibration" not in photos
-    assert "probe_photos" not in sketches
-    assert photos["probe_photos"] == ["--dataset", "photos"]
-    assert list(run_results.choose(["probe-photos"], "photos")) == ["probe_photos"]
-    with pytest.raises(SystemExit, match=r"No result script whiskers; there are: .*calibration"):
-        run_results.choose(["whiskers"], "sketches")
 
 
 def test_contributing_fits_a_screen():

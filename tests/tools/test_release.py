@@ -33,7 +33,7 @@ def test_a_release_is_complete(built):
     [
         "tlbook/data/sketches-1.zip",
         "tlbook/data/sketchnet-1.weights.h5",
-        "tlbook/_results/calibration.json",
+        "tlbook/_results/comparison.json",
         "tlbook/hosted.py",
         "LICENSE",
         "LICENSE-CC-BY-4.0",

@@ -15,9 +15,9 @@ import numpy as np
 
 from tlbook._files import replacing
 from tlbook._quiet import stderr_held
+from tlbook.classifier.errors import InputError, sentence, writing
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, load
-from tlbook.classifier.unusable import Unusable, sentence, writing
 from tlbook.datasets import Split
 from tlbook.features import engines
 
@@ -42,7 +42,7 @@ class Format:
     ----------
     name : str
     require : callable
-        Raises Unusable where such files cannot be written or run here.
+        Raises InputError where such files cannot be written or run here.
     write : callable
         Given a Classifier and a path, writes the file with the class names in it.
     open : callable
@@ -122,7 +122,7 @@ def export(
 
     Raises
     ------
-    Unusable
+    InputError
         Another ending, packages that are not installed, images, a model or a place
         that cannot be used; or the file would answer differently. Nothing is
         written then, and what was there before stays.
@@ -131,7 +131,7 @@ def export(
     target = Path(path).expanduser()
     wanted = _format(target)
     if target.is_dir() or not target.parent.is_dir():
-        raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
+        raise InputError(f"{target} cannot be written: it is a folder, or its folder does not exist")
     if isinstance(images, str | os.PathLike):
         images, _ = labelled(images, classifier.class_names, progress=False)
     given = _noise(classifier.input_size) if images is None else images
@@ -141,7 +141,7 @@ def export(
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
-            raise Unusable(
+            raise InputError(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
@@ -165,7 +165,7 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
 
     Raises
     ------
-    Unusable
+    InputError
         Another ending, packages that are not installed, no such file, or images of
         another shape.
     """
@@ -173,10 +173,10 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
     found = _format(path)
     try:
         size, run = found.open(path)
-    except Unusable:
+    except InputError:
         raise
     except Exception as error:  # each runtime raises kinds of its own
-        raise Unusable(f"{path} cannot be read as {found.name} ({sentence(error)})") from error
+        raise InputError(f"{path} cannot be read as {found.name} ({sentence(error)})") from error
     return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
 
 
@@ -185,7 +185,7 @@ def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
 
     Raises
     ------
-    Unusable
+    InputError
         There are none in it, or the packages to read it are not installed.
     """
     path = _existing(path)
@@ -193,13 +193,13 @@ def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
     try:
         return tuple(found.names(path))
     except Exception as error:
-        raise Unusable(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
+        raise InputError(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
 
 
 def _existing(path: str | os.PathLike) -> Path:
     path = Path(path).expanduser()
     if not path.is_file():
-        raise Unusable(f"there is no file {path}")
+        raise InputError(f"there is no file {path}")
     return path
 
 
@@ -208,7 +208,7 @@ def _format(path: Path) -> Format:
     found = FORMATS.get(path.suffix.lower())
     if found is None:
         endings = " or ".join(f"{ending} ({one.name})" for ending, one in FORMATS.items())
-        raise Unusable(f"{path.name} must end in {endings}, which decides the format")
+        raise InputError(f"{path.name} must end in {endings}, which decides the format")
     found.require()
     return found
 
@@ -226,11 +226,11 @@ def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
     """A few images at a time, so that the memory does not grow with the split."""
     if isinstance(images, Split):
         if not len(images):
-            raise Unusable(f"the split {images.name} holds no image")
+            raise InputError(f"the split {images.name} holds no image")
         return (batch for batch, _ in images.batches(size, _BATCH))
     given = np.asarray(images)
     if given.ndim != 4 or given.shape[1:] != (size, size, 3) or not len(given):
-        raise Unusable(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
+        raise InputError(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
     return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
 
 
@@ -239,7 +239,7 @@ def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 def _require_onnx() -> None:
     if missing := engines.missing_packages():
-        raise Unusable(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
+        raise InputError(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
 
 
 def _write_onnx(classifier: Classifier, path: Path) -> None:
@@ -275,7 +275,7 @@ def _names_onnx(path: Path) -> list[str]:
 
 def _require_litert() -> None:
     if keras.backend.backend() != "tensorflow":
-        raise Unusable(
+        raise InputError(
             f"LiteRT files are written by TensorFlow, but Keras runs on {keras.backend.backend()} here: set "
             "KERAS_BACKEND=tensorflow, or export to ONNX"
         )
@@ -309,7 +309,9 @@ def _interpreter() -> Any:
         try:
             from tensorflow.lite.python.interpreter import Interpreter
         except ImportError as error:
-            raise Unusable("LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert") from error
+            raise InputError(
+                "LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert"
+            ) from error
     return Interpreter
 
 

@@ -91,7 +91,7 @@ NAMED = {
 
 
 class DataUnavailable(OSError):
-    """A data set is neither here nor to be had; the message says what would do."""
+    """A data set that is not on this machine and cannot be downloaded; the message says what to do."""
 
 
 def cache_folder() -> Path:
@@ -129,7 +129,7 @@ def local_archive(filename: str) -> Path | None:
 
 
 class _Progress:
-    """The interface that pooch wants of a progress bar, on top of ours."""
+    """A progress bar with the interface that pooch expects."""
 
     def __init__(self, ticker):
         self._ticker = ticker
@@ -203,7 +203,7 @@ def _from_archive(
         finally:
             fetched.unlink(missing_ok=True)
     raise DataUnavailable(
-        f"{filename} could not be had. Set TLBOOK_DATA to a folder that holds it, or try again "
+        f"{filename} could not be downloaded. Set TLBOOK_DATA to a folder that holds it, or try again "
         "with a network. Tried:\n" + "\n".join(failures)
     )
 

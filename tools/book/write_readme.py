@@ -26,8 +26,8 @@ from tlbook.plotting.style import PALETTE, finished, new_figure, percent_axis
 from tools import ROOT
 from tools.book import contents
 
-STAGES = ("scratch", "scratch + augmentation", "linear probe", "fine-tuning")
-METHODS = {"linear probe": ("blue", "o"), "fine-tuning": ("vermilion", "s")}
+METHODS = ("from scratch", "from scratch, augmented", "linear probe", "LP-FT")
+SHOWN = {"linear probe": ("blue", "o"), "LP-FT": ("vermilion", "s")}
 PICTURE = Path("book", "_static", "what-came-out.png")
 TEST, OXFORD = 1000, 478
 
@@ -45,21 +45,22 @@ def line(name: str, rows: results.Record) -> str:
 
 
 def probe_and_tuned() -> tuple[results.Record, results.Record]:
-    """On photos: the rows of the probe and those of fine-tuning."""
-    return results.load("probe-photos").select(backbone="mobilenet_v2_035"), results.load("tuning-photos")
+    """On photos: the rows of the probe and those of LP-FT."""
+    photos = results.load("comparison-photos")
+    return photos.select(method="linear probe"), photos.select(method="LP-FT")
 
 
 def panels() -> dict[str, dict[str, evaluation.Estimate]]:
     """What the picture shows: the same two methods on each set of test images."""
-    sketches = results.load("calibration")
+    sketches = results.load("comparison")
     probe, tuned = probe_and_tuned()
     oxford = "accuracy oxford"
     return {
-        "sketches": {method: mean_of(sketches.select(stage=method)) for method in METHODS},
-        "photos": {"linear probe": mean_of(probe), "fine-tuning": mean_of(tuned)},
+        "sketches": {method: mean_of(sketches.select(method=method)) for method in SHOWN},
+        "photos": {"linear probe": mean_of(probe), "LP-FT": mean_of(tuned)},
         "other photos": {
             "linear probe": mean_of(probe, oxford, OXFORD),
-            "fine-tuning": mean_of(tuned, oxford, OXFORD),
+            "LP-FT": mean_of(tuned, oxford, OXFORD),
         },
     }
 
@@ -83,7 +84,7 @@ def draw() -> None:
         place, ticks = 0.0, {}
         for name, panel in panels().items():
             for method, one in panel.items():
-                colour, marker = METHODS[method]
+                colour, marker = SHOWN[method]
                 distance = [[one.value - one.low], [one.high - one.value]]
                 label = method if place < 1 else None
                 axes.errorbar(
@@ -120,11 +121,11 @@ def picture(page: str) -> list[str]:
     )
     place = PICTURE.relative_to(Path(page).parent).as_posix()
     probe, tuned = probe_and_tuned()
-    sketches = re.search(r"on ([0-9,]+) sketches", results.load("calibration").about)[1]
+    sketches = re.search(r"on ([0-9,]+) sketches", results.load("comparison").about)[1]
     return [
         f"![Two dots with their intervals for each of three sets of test images. {shown}.]({place})",
         "",
-        "A *linear probe* trains a new last layer on frozen features; *fine-tuning* starts from the probe and continues to train "
+        "A *linear probe* trains a new last layer on frozen features; *LP-FT* fine-tunes: it starts from the probe and goes on training "
         f"the whole network. *Photos*: 1,600 for training, 400 to choose settings, {TEST:,} for testing. *Other photos*: the "
         f"same networks on {OXFORD} photos of another collection. {verdict(probe, tuned)} *Sketches*: {sketches} for training, "
         f"{TEST:,} for testing; they were designed to show such effects, so their rows illustrate and prove nothing.",
@@ -133,15 +134,17 @@ def picture(page: str) -> list[str]:
 
 
 def verdict(probe: results.Record, tuned: results.Record) -> str:
-    """What tests over runs and images say of fine-tuning and the probe on photos: a sentence."""
+    """What tests over runs and images say of LP-FT and the probe on photos: a sentence."""
     said = []
     for column, n in (("right", TEST), ("right oxford", OXFORD)):
         runs = np.array([evaluation.unpack_right(row[column], n) for row in tuned])
         one = evaluation.unpack_right(probe.rows[0][column], n)
-        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), ("fine-tuning", "the probe")))
+        said.append(evaluation.compare_runs(runs, np.tile(one, (len(runs), 1)), names=("LP-FT", "the probe")))
     if not any(test.winner for test in said):
         first, second = (str(test.difference) for test in said)
-        return f"On photos we cannot tell whether fine-tuning is better: {first} on the first collection, {second} on the other."
+        return (
+            f"On photos we cannot tell whether LP-FT is better: {first} on the first collection, {second} on the other."
+        )
     return " ".join(f"{test}." for test in said)
 
 
@@ -177,19 +180,19 @@ def table(caption: str, lines: list[str]) -> list[str]:
 
 def tables(page: str) -> str:
     """The numbers behind the picture, from scratch included where it was trained as well as we could."""
-    sketches = results.load("calibration")
+    sketches = results.load("comparison")
     probe, tuned = probe_and_tuned()
     return "\n" + "\n".join(
         table(
             f"**Sketches**, {sketches.about[0].lower()}{sketches.about[1:]}; {len(sketches.options('seed'))} seeds. From scratch "
             "means 40 epochs, with augmentation 100; 100 epochs without augmentation reach "
-            f"{mean_of(results.load('scratch-longer'))}.",
-            [line(stage, sketches.select(stage=stage)) for stage in STAGES],
+            f"{mean_of(sketches.select(method='from scratch, longer'))}.",
+            [line(method, sketches.select(method=method)) for method in METHODS],
         )
         + table(
             f"**Photos**, cat or dog: 1,600 to train on, {TEST:,} to test on; MobileNetV2 0.35 pretrained on ImageNet, at 224 "
-            f"pixels; {len(tuned)} seeds of fine-tuning.",
-            [line("linear probe", probe), line("fine-tuning", tuned)],
+            f"pixels; {len(tuned)} seeds of LP-FT.",
+            [line("linear probe", probe), line("LP-FT", tuned)],
         )
         + [
             f"**Other photos**: on {OXFORD} photos of the Oxford-IIIT Pet set the same probe is right on "

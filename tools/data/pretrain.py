@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
             "interval": "95 % Wilson",
             "n": len(held_labels),
         },
-        "seconds": round(seconds),
+        "wall_seconds": round(seconds),
         "date": datetime.date.today().isoformat(),
         "versions": {
             "python": platform.python_version(),

@@ -12,7 +12,7 @@ def main() -> None:
     for pattern in (".coverage", ".coverage.*"):
         for path in ROOT.glob(pattern):
             path.unlink()
-    for folder in ("tlbook", "tests", "book", "experiments", "scripts", "tools", "benchmarks", "assignments"):
+    for folder in ("tlbook", "tests", "book", "experiments", "tools", "benchmarks", "assignments"):
         for path in [*ROOT.glob(f"{folder}/**/__pycache__"), *ROOT.glob(f"{folder}/**/.ipynb_checkpoints")]:
             shutil.rmtree(path, ignore_errors=True)
 

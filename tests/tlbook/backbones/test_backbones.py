@@ -1,6 +1,8 @@
-"""The registry: flat models, preprocessing as the applications have it, weights checked."""
+"""The backbones by name: flat models, preprocessing as the applications have it, weights checked."""
 
+import dataclasses
 import hashlib
+import importlib
 import json
 import os
 import socket
@@ -12,17 +14,18 @@ import numpy as np
 import pytest
 
 from tlbook import backbones
-from tlbook.backbones import registry
-from tlbook.backbones.applications import APPLICATIONS, weights_folder
+from tlbook.backbones import networks
+from tlbook.backbones.architectures import SKETCHNET_STAGES
 from tlbook.backbones.backbone import Backbone, model_fingerprint
+from tlbook.backbones.networks import weights_folder
 
 import keras  # isort: skip
 from keras.initializers import GlorotUniform  # isort: skip
 
 SIZE = 64
 NAMES = backbones.names()
-APPLICATION_NAMES = tuple(APPLICATIONS)
-OWN = registry.OWN
+OWN = "sketchnet"
+APPLICATION_NAMES = tuple(name for name in NAMES if backbones.info(name).address)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,7 @@ def have(name) -> bool:
 
 
 def test_names():
-    assert NAMES == (
-        "sketchnet",
+    expected = {
         "mobilenet_v2_035",
         "mobilenet_v2_100",
         "mobilenet_100",
@@ -62,7 +64,10 @@ def test_names():
         "resnet50",
         "vgg16",
         "efficientnet_v2_b0",
-    )
+    }
+    assert NAMES[0] == OWN
+    assert expected <= set(APPLICATION_NAMES)
+    assert len(set(NAMES)) == len(NAMES)
 
 
 def test_defaults():
@@ -72,7 +77,7 @@ def test_defaults():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_registry_states_what_is_built(name, untrained):
+def test_the_record_states_what_is_built(name, untrained):
     backbone, info = untrained(name), backbones.info(name)
     assert info.name == backbone.name == name
     assert info.parameters == backbone.model.count_params()
@@ -80,7 +85,18 @@ def test_registry_states_what_is_built(name, untrained):
     assert info.stages == backbone.stages
     assert backbone.input_size == SIZE
     assert isinstance(info.available, bool)
-    assert info.source
+    assert info.source and info.licence
+
+
+@pytest.mark.parametrize("name", APPLICATION_NAMES)
+def test_the_record_of_downloaded_weights_is_whole(name):
+    network = backbones.info(name)
+    assert network.address.startswith("https://") and not network.address.endswith("/")
+    assert network.file.endswith(".h5") and network.size > 1e6
+    assert 30 < network.imagenet_top1 < 100 and network.top1_source
+    assert network.digest == "" or network.digest.startswith(("sha256:", "md5:"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        network.size = 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -146,17 +162,11 @@ def test_clone_is_flat_and_equal(name, untrained, images):
 
 def reference(name: str, weights, batch: np.ndarray, model: keras.Model | None = None) -> np.ndarray:
     """Features the way the documentation of Keras Applications says."""
-    application = APPLICATIONS[name]
-    build = getattr(keras.applications, application.function)
-    module = {
-        "MobileNetV2": keras.applications.mobilenet_v2,
-        "MobileNet": keras.applications.mobilenet,
-        "ResNet50": keras.applications.resnet50,
-        "VGG16": keras.applications.vgg16,
-        "EfficientNetV2B0": keras.applications.efficientnet_v2,
-    }[application.function]
+    network = backbones.info(name)
+    build = getattr(keras.applications, network.function.rpartition(".")[2])
+    module = importlib.import_module(build.__module__)
     size = batch.shape[1]
-    alpha = {key: value for key, value in application.options.items() if key == "alpha"}
+    alpha = {key: value for key, value in network.options.items() if key == "alpha"}
     net = build(include_top=False, weights=weights, input_shape=(size, size, 3), pooling="avg", **alpha)
     if model is not None:
         net.set_weights(model.get_weights())
@@ -359,21 +369,36 @@ def empty_home(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("name", APPLICATION_NAMES)
-def test_missing_weights_are_named_as_keras_names_them(name, empty_home, monkeypatch):
-    asked = []
+def test_the_record_is_what_keras_would_download(name, monkeypatch):
+    """File, address and hash, as the installed Keras has them; a network that is no longer there fails too."""
+    network, asked = backbones.info(name), {}
 
-    def get_file(fname, *args, **kwargs):
-        asked.append(fname)
-        raise Exception("URL fetch failure")  # what Keras raises
+    def get_file(fname, origin, **options):
+        asked.update(fname=fname, origin=origin, hash=options.get("file_hash"))
+        raise RuntimeError("asked")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    build = getattr(keras.applications, network.function.rpartition(".")[2])
+    with pytest.raises(RuntimeError, match="asked"):
+        build(include_top=False, weights="imagenet", input_shape=(224, 224, 3), **network.options)
+    assert (asked["fname"], asked["origin"]) == (network.file, f"{network.address}/{network.file}")
+    if asked["hash"]:
+        assert network.digest == f"md5:{asked['hash']}"
+
+
+@pytest.mark.parametrize("name", APPLICATION_NAMES)
+def test_missing_weights_are_named_with_what_would_do(name, empty_home, monkeypatch):
+    def refuse(url, timeout):
+        raise OSError("no way out")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    network = backbones.info(name)
+    assert not network.available
     with pytest.raises(backbones.WeightsUnavailable) as refused:
         backbones.load(name)
-    application = APPLICATIONS[name]
-    assert asked == [application.weights_file]
-    for part in (name, application.size, *asked, str(empty_home / "models"), "KERAS_HOME", "network", "URL fetch"):
+    size = f"{network.size / 1e6:.0f} MB"
+    for part in (name, size, network.file, str(empty_home / "models"), "KERAS_HOME", "network", "no way out"):
         assert part in str(refused.value)
-    assert not backbones.info(name).available
 
 
 def test_without_network_nothing_is_printed_or_left(empty_home, monkeypatch, capsys):
@@ -384,19 +409,28 @@ def test_without_network_nothing_is_printed_or_left(empty_home, monkeypatch, cap
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     with pytest.raises(backbones.WeightsUnavailable, match="Connect to a network"):
         backbones.load("mobilenet_v2_035")
-    assert capsys.readouterr().out == ""
-    assert not list(empty_home.rglob("*.h5"))
+    assert capsys.readouterr() == ("", "")
+    assert not list(empty_home.rglob("*.h5*"))
 
 
 def test_damaged_weights_are_named(empty_home):
-    application = APPLICATIONS["mobilenet_075"]
+    network = backbones.info("mobilenet_075")
     (empty_home / "models").mkdir()
-    path = empty_home / "models" / application.weights_file
+    path = empty_home / "models" / network.file
     path.write_bytes(b"\x89HDF\r\n\x1a\n torn")
-    assert weights_folder() == empty_home / "models"
+    assert network.path == path
     with pytest.raises(backbones.WeightsUnavailable, match="delete that file") as refused:
         backbones.load("mobilenet_075")
     assert str(path) in str(refused.value)
+
+
+def test_weights_of_no_known_hash_that_cannot_be_read_are_named(empty_home):
+    network = backbones.info("mobilenet_100")
+    assert not network.digest
+    (empty_home / "models").mkdir()
+    network.path.write_bytes(b"\x89HDF\r\n\x1a\n torn")
+    with pytest.raises(backbones.WeightsUnavailable, match=r"cannot be read .*delete that file"):
+        backbones.load("mobilenet_100")
 
 
 def test_weights_folder_without_keras_home(monkeypatch):
@@ -410,7 +444,7 @@ def test_weights_folder_without_keras_home(monkeypatch):
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """Weights and card of a test's own, as the pretraining script writes them."""
-    monkeypatch.setattr(registry, "DATA", tmp_path)
+    monkeypatch.setattr(networks, "DATA", tmp_path)
     model = backbones.load("sketchnet", weights=None, seed=11).model
     path = tmp_path / "sketchnet-1.weights.h5"
     model.save_weights(path)
@@ -443,13 +477,16 @@ def test_own_file_that_is_missing_is_named(own, name):
         backbones.load("sketchnet")
 
 
-@pytest.mark.skipif(not (registry.DATA / "sketchnet-1.json").is_file(), reason="our backbone is not pretrained here")
+@pytest.mark.skipif(not (networks.DATA / "sketchnet-1.json").is_file(), reason="our backbone is not pretrained here")
 def test_shipped_backbone():
     backbone = backbones.load("sketchnet")
     info = backbones.info("sketchnet")
     assert info.available
     assert info.parameters < 400_000
-    assert (registry.DATA / "sketchnet-1.weights.h5").stat().st_size <= 2e6
+    assert info.path.stat().st_size == info.size <= 2e6
+    assert backbones.card()["parameters"] == info.parameters
+    assert backbones.card()["licence"] == info.licence
+    assert info.stages == SKETCHNET_STAGES
     assert backbone.input_size == 96
     random = backbones.load("sketchnet", weights=None)
     assert backbone.fingerprint != random.fingerprint

@@ -37,7 +37,7 @@ def begin(photos: Path, place: Path) -> int:
 def timeless(place: Path) -> dict:
     """The metrics without the seconds, and without the name of the folder."""
     metrics = json.loads((place / "result" / "metrics.json").read_text("utf-8"))
-    metrics.pop("seconds")
+    del metrics["wall_seconds"], metrics["process_seconds"]
     metrics["command"] = metrics["command"].replace(str(place), "PLACE")
     return metrics
 

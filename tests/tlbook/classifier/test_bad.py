@@ -1,13 +1,10 @@
 """Bad files and folders: each kind gets what the documentation says, and the command ends with status 2 and one sentence."""
 
 import errno
-import functools
 import hashlib
-import http.server
 import json
 import os
 import shutil
-import threading
 import zipfile
 from pathlib import Path
 
@@ -25,7 +22,8 @@ from tests.tlbook.classifier.folders import (
     spoil,
 )
 from tlbook import backbones, classifier, cli
-from tlbook.classifier import Unusable, choice, runs, saved
+from tlbook.backbones.weights import TooSlow
+from tlbook.classifier import InputError, choice, runs, saved
 
 import keras  # isort: skip
 
@@ -53,7 +51,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_a_bad_file_is_left_out_and_named(spoilt, name):
-    assert LEFT_OUT[name][1] in dict(spoilt.metrics["photos"]["left out"])[f"cat/{name}"]
+    assert LEFT_OUT[name][1] in dict(spoilt.metrics["photos"]["left_out"])[f"cat/{name}"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +66,7 @@ def test_a_bad_file_is_left_out_and_named(spoilt, name):
     ],
 )
 def test_what_is_no_file_or_is_there_twice_is_left_out(spoilt, path, reason):
-    assert dict(spoilt.metrics["photos"]["left out"])[path] == reason
+    assert dict(spoilt.metrics["photos"]["left_out"])[path] == reason
 
 
 @pytest.mark.parametrize("name", CONVERTED)
@@ -78,7 +76,7 @@ def test_an_odd_picture_is_converted_and_named(spoilt, name):
 
 def test_everything_else_is_taken_or_ignored(spoilt):
     photos = spoilt.metrics["photos"]
-    assert len(photos["left out"]) == len(LEFT_OUT) + 6
+    assert len(photos["left_out"]) == len(LEFT_OUT) + 6
     assert sum(split["cat"] for split in photos["counts"].values()) == 13 + len(CONVERTED) + len(TAKEN) + 2
     assert sum(split["dog"] for split in photos["counts"].values()) == 14
     named = json.dumps(photos)
@@ -363,7 +361,7 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
     else:
         monkeypatch.setattr("tlbook.transfer.checkpoints.write", refuse)
     strategy = "lp-ft" if where == "checkpoint" else "probe"
-    with pytest.raises(Unusable, match=r"^the disk that holds .* is full; free some space and give the same command"):
+    with pytest.raises(InputError, match=r"^the disk that holds .* is full; free some space and give the same command"):
         classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
     assert not (tmp_path / "result").exists()
     monkeypatch.undo()
@@ -374,9 +372,9 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
 
 
 def test_full_disks_of_hdf5_are_recognised_by_their_text():
-    from tlbook.classifier.unusable import writing
+    from tlbook.classifier.errors import writing
 
-    with pytest.raises(Unusable, match="is full"), writing("place"):
+    with pytest.raises(InputError, match="is full"), writing("place"):
         raise OSError("Can't write data (file write failed: errno = 28, error message = 'No space left on device')")
 
 
@@ -397,6 +395,8 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch, capsys, number):
 
 # ---- backbones ----
 
+CANDIDATES = ["efficientnet_v2_b0", "mobilenet_v2_100", "mobilenet_100", "mobilenet_075", "mobilenet_v2_035"]
+
 
 def test_weights_that_cannot_be_had(tmp_path, monkeypatch, capsys):
     photos = class_folders(tmp_path / "photos", n=4)
@@ -412,55 +412,63 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch, capsys):
 
 
 def available(monkeypatch, *names):
-    monkeypatch.setattr(backbones, "info", lambda name: type("Info", (), {"available": name in names}))
+    monkeypatch.setattr(backbones.Info, "available", property(lambda info: info.name in names))
+
+
+def downloads(monkeypatch, **outcomes):
+    """What becomes of each download; the list of those tried. None succeeds, and others are refused by there being no network."""
+    tried = []
+
+    def download(name, *, seconds, answer, progress):
+        assert seconds == choice.PATIENCE and answer < seconds
+        tried.append(name)
+        error = outcomes.get(name, backbones.WeightsUnavailable("no network"))
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(backbones, "download", download)
+    return tried
 
 
 def test_default_backbone_is_the_best_that_is_here(monkeypatch):
     available(monkeypatch, "mobilenet_075", "mobilenet_v2_035")
-    monkeypatch.setattr(choice, "_seconds", lambda name: None)
+    tried = downloads(monkeypatch)
     found = choice.choose()
     assert found.name == "mobilenet_075"
     assert "68.4 % on ImageNet" in found.reason and "efficientnet_v2_b0 (78.7 % on ImageNet)" in found.reason
+    assert "could not be had in 60 seconds" in found.reason
+    assert tried == ["efficientnet_v2_b0"]  # without a network it is tried once
 
 
 def test_default_backbone_is_downloaded_where_that_is_quick(monkeypatch):
     available(monkeypatch, "mobilenet_v2_035")
-    tried = []
-    monkeypatch.setattr(choice, "_rate", lambda address: tried.append(address) or 1e6)
-    monkeypatch.setattr(choice, "_fetched", lambda name: name == "mobilenet_v2_100")
+    slow = TooSlow("24 MB would take 40 minutes")
+    tried = downloads(monkeypatch, efficientnet_v2_b0=slow, mobilenet_v2_100=None)
     found = choice.choose()
     assert (found.name, found.reason) == ("mobilenet_v2_100", "the best there is (71.3 % on ImageNet), downloaded")
-    assert len(tried) == 2
-    monkeypatch.setattr(choice, "_rate", lambda address: 1e4)
-    assert choice.choose().name == "mobilenet_v2_035"  # 24 MB would take 40 minutes
+    assert tried == ["efficientnet_v2_b0", "mobilenet_v2_100"]
+    tried = downloads(
+        monkeypatch, efficientnet_v2_b0=slow, mobilenet_v2_100=slow, mobilenet_100=slow, mobilenet_075=slow
+    )
+    assert choice.choose().name == "mobilenet_v2_035"
+    assert len(tried) == 4
 
 
 def test_default_backbone_without_a_network(monkeypatch):
     available(monkeypatch)
-    tried = []
-    monkeypatch.setattr(choice, "_rate", lambda address: tried.append(address))
+    tried = downloads(monkeypatch)
     found = choice.choose()
     assert found.name == "sketchnet" and "expect less on photos" in found.reason
     assert len(tried) == 1  # a server that does not answer is not asked again
 
 
-def test_the_speed_of_a_server_is_measured(tmp_path):
-    (tmp_path / "weights.h5").write_bytes(bytes(choice._SAMPLE))
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/"
-        assert choice._rate(address + "weights.h5") > 0
-        assert choice._rate(address + "nothing.h5") is None
-        server.shutdown()
-
-
-def test_candidates_are_known_and_ranked():
-    accuracies = list(choice.IMAGENET_TOP1.values())
+def test_candidates_are_the_quick_ones_by_accuracy():
+    found = choice.candidates()
+    accuracies = [info.imagenet_top1 for info in found]
     assert accuracies == sorted(accuracies, reverse=True)
-    assert set(choice.IMAGENET_TOP1) == set(choice._DOWNLOADS) <= set(backbones.names())
-    for name, (path, _) in choice._DOWNLOADS.items():
-        assert path.endswith(backbones.applications.APPLICATIONS[name].weights_file)
+    ranked = [info.name for info in found if info.name in CANDIDATES]
+    assert ranked == CANDIDATES
+    assert not {"resnet50", "vgg16", "sketchnet"} & {info.name for info in found}
 
 
 # ---- model files ----
@@ -543,12 +551,12 @@ def test_a_bad_model_file_is_refused_in_one_sentence(trained, tmp_path, capsys, 
 def test_a_cut_off_model_file_is_refused(trained, tmp_path):
     body = trained[1].model.read_bytes()
     (tmp_path / "model.keras").write_bytes(body[: len(body) // 2])
-    with pytest.raises(Unusable, match="is not a model file that tlbook train wrote, or it is damaged"):
+    with pytest.raises(InputError, match="is not a model file that tlbook train wrote, or it is damaged"):
         classifier.load(tmp_path / "model.keras")
 
 
 def test_the_result_folder_in_place_of_the_model_gets_a_hint(trained):
-    with pytest.raises(Unusable, match=r"did you mean .*model\.keras\?"):
+    with pytest.raises(InputError, match=r"did you mean .*model\.keras\?"):
         classifier.load(trained[1].folder)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.tlbook.classifier.folders import OPTIONS, class_folders
 from tlbook import classifier, cli
-from tlbook.classifier import Unusable, exporting, photos, saved
+from tlbook.classifier import InputError, exporting, photos, saved
 from tlbook.features import engines
 
 import keras  # isort: skip
@@ -126,14 +126,14 @@ def test_other_answers_are_refused_and_the_old_file_stays(result, tmp_path, monk
     right = exporting.FORMATS[target.suffix]
     wrong = dataclasses.replace(right, write=lambda _, path: right.write(other, path))
     monkeypatch.setitem(exporting.FORMATS, target.suffix, wrong)
-    with pytest.raises(Unusable, match="other logits than the Keras model"):
+    with pytest.raises(InputError, match="other logits than the Keras model"):
         classifier.export(given, target)
     assert target.read_bytes() == b"before" and [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
 def test_answers_that_are_no_numbers_are_refused(result, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "run_exported", lambda path, images: np.full((len(images), 3), np.nan))
-    with pytest.raises(Unusable, match="differ by up to nan"):
+    with pytest.raises(InputError, match="differ by up to nan"):
         classifier.export(result.model, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -142,22 +142,22 @@ def test_answers_that_are_no_numbers_are_refused(result, tmp_path, monkeypatch):
 
 
 def test_another_ending(result, tmp_path):
-    with pytest.raises(Unusable, match=r"m\.pb must end in \.onnx \(ONNX\) or \.tflite"):
+    with pytest.raises(InputError, match=r"m\.pb must end in \.onnx \(ONNX\) or \.tflite"):
         classifier.export(result.model, tmp_path / "m.pb")
 
 
 def test_no_such_place(result, tmp_path):
     for path in (tmp_path / "nowhere" / "m.onnx", tmp_path):
-        with pytest.raises(Unusable):
+        with pytest.raises(InputError):
             classifier.export(result.model, path if path.suffix else tmp_path / "nowhere" / "m.onnx")
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(Unusable, match="it is a folder"):
+    with pytest.raises(InputError, match="it is a folder"):
         classifier.export(result.model, tmp_path / "folder.onnx")
 
 
 def test_images_of_another_shape(result, tmp_path):
     for images in (np.zeros((2, 31, 31, 3)), np.zeros((0, 32, 32, 3)), np.zeros((32, 32, 3))):
-        with pytest.raises(Unusable, match=r"\(n, 32, 32, 3\)"):
+        with pytest.raises(InputError, match=r"\(n, 32, 32, 3\)"):
             classifier.export(result.model, tmp_path / "m.onnx", images=images)
     assert not list(tmp_path.iterdir())
 
@@ -165,19 +165,19 @@ def test_images_of_another_shape(result, tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_images_of_another_shape_for_an_exported_file(files, tested, ending):
     for images in (np.zeros((2, 31, 31, 3)), np.zeros((0, 32, 32, 3)), tested.select([])):
-        with pytest.raises(Unusable, match=r"\(n, 32, 32, 3\)|the split test holds no image"):
+        with pytest.raises(InputError, match=r"\(n, 32, 32, 3\)|the split test holds no image"):
             classifier.run_exported(files[ending].path, images)
 
 
 def test_packages_that_are_missing_are_named(result, tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "missing_packages", lambda: ["onnx", "tf2onnx"])
-    with pytest.raises(Unusable, match=r"onnx, tf2onnx: pip install 'tlbook\[fast\]'"):
+    with pytest.raises(InputError, match=r"onnx, tf2onnx: pip install 'tlbook\[fast\]'"):
         classifier.export(result.model, tmp_path / "m.onnx")
 
 
 def test_another_backend_cannot_write_litert(result, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(Unusable, match="Keras runs on jax here"):
+    with pytest.raises(InputError, match="Keras runs on jax here"):
         exporting._format(tmp_path / "m.tflite")
 
 
@@ -190,7 +190,7 @@ def test_no_interpreter_at_all(monkeypatch):
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(Unusable, match="pip install ai-edge-litert"):
+    with pytest.raises(InputError, match="pip install ai-edge-litert"):
         exporting._interpreter()
 
 
@@ -201,12 +201,12 @@ def test_files_that_are_none(tmp_path, ending):
         lambda: classifier.run_exported(path, np.zeros((1, 32, 32, 3))),
         lambda: classifier.exported_names(path),
     ):
-        with pytest.raises(Unusable, match="there is no file"):
+        with pytest.raises(InputError, match="there is no file"):
             use()
     path.write_bytes(b"no model at all" * 10)
-    with pytest.raises(Unusable, match="cannot be read as"):
+    with pytest.raises(InputError, match="cannot be read as"):
         classifier.run_exported(path, np.zeros((1, 32, 32, 3)))
-    with pytest.raises(Unusable, match="holds no class names"):
+    with pytest.raises(InputError, match="holds no class names"):
         classifier.exported_names(path)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.tlbook.classifier.folders import OPTIONS, class_folders, hard_folders, picture
 from tlbook import classifier, cli, datasets, evaluation, report
-from tlbook.classifier import Unusable, photos, runs, saved, strategy
+from tlbook.classifier import InputError, metrics_file, photos, saved, strategy
 from tlbook.classifier.strategy import Fitted
 
 import keras  # isort: skip
@@ -63,13 +63,13 @@ def test_the_four_files_and_nothing_else(result):
 
 def test_metrics_hold_what_was_promised(result):
     metrics = result.metrics
-    assert {"n", "accuracy", "interval"} <= set(metrics["test"])
-    assert {"n", "accuracy", "interval"} <= set(metrics["validation"])
+    assert {"n", "accuracy", "accuracy_interval"} <= set(metrics["test"])
+    assert {"n", "accuracy", "accuracy_interval"} <= set(metrics["validation"])
     assert metrics["test"]["n"] + metrics["validation"]["n"] < 48
-    low, high = metrics["test"]["interval"]
+    low, high = metrics["test"]["accuracy_interval"]
     assert low <= metrics["test"]["accuracy"] <= high
-    assert metrics["seconds"]["total"] == pytest.approx(
-        sum(value for name, value in metrics["seconds"].items() if name not in ("total", "processor")), abs=0.01
+    assert metrics["wall_seconds"]["total"] == pytest.approx(
+        sum(value for name, value in metrics["wall_seconds"].items() if name != "total"), abs=0.01
     )
     assert np.sum(metrics["test"]["confusion"]) == metrics["test"]["n"]
     assert "NaN" not in json.dumps(metrics)
@@ -83,7 +83,9 @@ def test_the_model_opens_in_keras_alone_and_gives_the_measured_answers(result, t
     np.testing.assert_allclose(p, stored, atol=2e-5)
     measured = report.evaluate(np.asarray(logits), tested)
     assert result.metrics["test"]["accuracy"] == pytest.approx(measured.accuracy.value, abs=1e-6)
-    assert result.metrics["test"]["calibration"]["nll"] == pytest.approx(measured.calibration["nll"].value, abs=1e-4)
+    assert result.metrics["test"]["calibration"]["log_loss"] == pytest.approx(
+        measured.calibration["log_loss"].value, abs=1e-4
+    )
 
 
 def test_class_names_and_origin_are_in_the_file(result):
@@ -123,8 +125,8 @@ def test_the_temperature_is_in_the_logits():
     assert temperature == pytest.approx(evaluation.fit_temperature(labels, logits)) and temperature > 2 and note == ""
     after = np.asarray(model(logits.astype(np.float32)))
     np.testing.assert_allclose(after, logits / temperature, rtol=1e-5, atol=1e-5)
-    sure = evaluation.negative_log_likelihood(labels, evaluation.probabilities(after))
-    assert sure < evaluation.negative_log_likelihood(labels, evaluation.probabilities(logits))
+    sure = evaluation.log_loss(labels, evaluation.probabilities(after))
+    assert sure < evaluation.log_loss(labels, evaluation.probabilities(logits))
 
 
 def test_a_temperature_that_is_not_determined_is_left_at_one():
@@ -192,7 +194,7 @@ def test_another_folder_to_test_on(tmp_path):
     (other / "cat" / "copy.png").write_bytes((folder / "cat" / "000.png").read_bytes())
     metrics = classifier.train(folder, tmp_path / "out", test=other, strategy="probe", **OPTIONS).metrics
     assert metrics["photos"]["counts"]["test"] == {"cat": 5, "dog": 4}
-    assert ["cat/000.png", "same content as test cat/copy.png"] in metrics["photos"]["left out"]
+    assert ["cat/000.png", "same content as test cat/copy.png"] in metrics["photos"]["left_out"]
     assert sum(sum(split.values()) for split in metrics["photos"]["counts"].values()) == 20 - 1 + 9
     assert f"--test {other}" in metrics["command"]
 
@@ -233,18 +235,18 @@ def near(tmp_path):
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("wish", ["drop", "report", "ignore"])
-def test_near_duplicates_across_splits(tmp_path, wish):
+@pytest.mark.parametrize("policy", ["drop", "report", "ignore"])
+def test_near_duplicates_across_splits(tmp_path, policy):
     said = []
-    options = {**OPTIONS, "say": said.append, "strategy": "probe", "near_duplicates": wish}
+    options = {**OPTIONS, "say": said.append, "strategy": "probe", "near_duplicates": policy}
     metrics = classifier.train(near(tmp_path), tmp_path / "out", **options).metrics
-    pairs = {(one["split"], one["path"], one["of"]) for one in metrics["photos"]["near-duplicates"]["pairs"]}
+    pairs = {(one["split"], one["path"], one["of"]) for one in metrics["photos"]["near_duplicates"]["pairs"]}
     expected = {
         ("train", "train/cat/2.jpg", "test test/cat/copy of train.jpg"),
         ("validation", "validation/dog/4.jpg", "test test/dog/copy of validation.jpg"),
     }
-    assert pairs == (set() if wish == "ignore" else expected)
-    dropped = int(wish == "drop")
+    assert pairs == (set() if policy == "ignore" else expected)
+    dropped = int(policy == "drop")
     counts = metrics["photos"]["counts"]
     assert counts["train"]["cat"] == counts["validation"]["dog"] == 6 - dropped
     assert counts["test"] == {"cat": 7, "dog": 7}
@@ -253,8 +255,8 @@ def test_near_duplicates_across_splits(tmp_path, wish):
         "drop": [(True, False)],
         "report": [(False, True)],
         "ignore": [],
-    }[wish]
-    assert any("near-duplicates" in note for note in metrics["notes"]) == (wish != "ignore")
+    }[policy]
+    assert any("near-duplicates" in note for note in metrics["notes"]) == (policy != "ignore")
 
 
 # ---- the strategy ----
@@ -286,7 +288,7 @@ def test_fine_tuning_is_kept_only_if_the_paired_test_says_so(mended, chosen):
     probe, tuned = fitted(labels, range(12)), fitted(labels, range(mended, 12))
     name, kept, why = strategy.decide("auto", labels, probe, lambda: tuned)
     assert name == chosen and kept is (tuned if chosen == "lp-ft" else probe)
-    assert why["test"]["only LP-FT right"] == mended
+    assert why["test"]["only_lp_ft_right"] == mended
     assert ("LP-FT is better" in why["reason"]) == (chosen == "lp-ft")
 
 
@@ -294,10 +296,10 @@ def test_auto_fine_tunes_and_tells_why_on_photos_that_nothing_tells_apart(tmp_pa
     said = []
     folder = hard_folders(tmp_path / "photos", 80)
     metrics = classifier.train(folder, tmp_path / "out", **{**OPTIONS, "say": said.append}).metrics
-    assert metrics["strategy"]["asked"] == "auto"
+    assert metrics["strategy"]["requested"] == "auto"
     assert "on validation photos, LP-FT − probe" in metrics["strategy"]["reason"]
     assert f"strategy {metrics['strategy']['chosen']}: {metrics['strategy']['reason']}" in said
-    assert "fine-tuning" in metrics["seconds"]
+    assert "fine_tuning" in metrics["wall_seconds"]
     assert "Fine-tuning: accuracy after each epoch" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
@@ -349,7 +351,7 @@ def test_the_page_holds_every_part(page, result):
         "Mistakes",
         "What the answers rest on",
     ]
-    assert page.count("Heat map for") == page.count("Photo: ") == result.metrics["test"]["mistakes"] + 3  # each once
+    assert page.count("Heat map for") == page.count("Photo: ") == result.metrics["test"]["n_mistakes"] + 3  # each once
     words = " ".join(Page(page).words)
     assert "Cost" in words and "Versions" in words and keras.__version__ in words
     assert result.metrics["command"] in words
@@ -379,17 +381,17 @@ def test_force_replaces_a_result_of_ours(tmp_path):
     folder = class_folders(tmp_path / "photos", n=6)
     classifier.train(folder, tmp_path / "out", strategy="probe", **OPTIONS)
     class_folders(tmp_path / "photos", n=3, first=6)
-    with pytest.raises(Unusable, match="of other photos or options"):
+    with pytest.raises(InputError, match="of other photos or options"):
         classifier.train(folder, tmp_path / "out", strategy="probe", **OPTIONS)
     metrics = classifier.train(folder, tmp_path / "out", strategy="probe", force=True, **OPTIONS).metrics
     assert sum(sum(split.values()) for split in metrics["photos"]["counts"].values()) == 18
-    assert runs.finished(tmp_path / "out") == metrics
+    assert metrics_file.read(tmp_path / "out" / "metrics.json") == metrics
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "photos"]
 
 
 @pytest.mark.parametrize(("option", "value"), [("strategy", "best"), ("near_duplicates", "merge")])
 def test_unknown_options_are_refused(tmp_path, option, value):
-    with pytest.raises(Unusable, match=f"^{option}=.*: give '"):
+    with pytest.raises(InputError, match=f"^{option}=.*: give '"):
         classifier.train(tmp_path, tmp_path / "out", **{option: value})
 
 
@@ -431,7 +433,7 @@ def test_keras_alone_and_the_command_in_a_process_of_their_own(result, tmp_path)
     np.testing.assert_allclose(json.loads(logits), black, atol=1e-4)
     assert told == "result"
     lines = [line for line in run.stderr.splitlines() if "onednn" not in line.lower() and "absl" not in line]
-    assert lines[0].startswith("16 photos of 2 classes: ") and lines[1] == "backbone sketchnet: as asked for"
+    assert lines[0].startswith("16 photos of 2 classes: ") and lines[1] == "backbone sketchnet: as given"
     assert lines[-1].startswith("test accuracy ") and len(lines) == 4
     metrics = json.loads((tmp_path / "result" / "metrics.json").read_text("utf-8"))
     assert metrics["command"] == (

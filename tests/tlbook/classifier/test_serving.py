@@ -14,7 +14,7 @@ import pytest
 
 from tests.tlbook.classifier.folders import CONVERTED, LEFT_OUT, OPTIONS, TAKEN, class_folders, data, picture, served
 from tlbook import classifier, cli
-from tlbook.classifier import PhotoServer, Unusable, serving
+from tlbook.classifier import InputError, PhotoServer, serving
 
 NAMES = ("cat", "dog", "<i>fox")
 
@@ -86,7 +86,7 @@ def test_what_is_no_photo_gets_the_reason(server, name):
 def test_the_model_is_described(server):
     status, headers, text = ask(server, "/model")
     assert status == 200 and headers.get_content_type() == "application/json"
-    assert json.loads(text)["class names"] == sorted(NAMES) and json.loads(text)["input size"] == 32
+    assert json.loads(text)["class_names"] == sorted(NAMES) and json.loads(text)["input_size"] == 32
 
 
 def test_the_page_asks_nothing_of_anybody_else(server):
@@ -197,16 +197,16 @@ def test_only_this_machine_can_ask(server):
 
 
 def test_a_port_that_is_taken(server, result, capsys):
-    with pytest.raises(Unusable, match=f"port {server.server_port} cannot be used"):
+    with pytest.raises(InputError, match=f"port {server.server_port} cannot be used"):
         PhotoServer(result.model, port=server.server_port)
-    with pytest.raises(Unusable, match="port 70000 cannot be used"):
+    with pytest.raises(InputError, match="port 70000 cannot be used"):
         PhotoServer(result.model, port=70000)
     assert cli.main(["serve", str(result.model), "--port", str(server.server_port)]) == 2
     assert "cannot be used" in capsys.readouterr().err
 
 
 def test_a_model_that_is_none(tmp_path):
-    with pytest.raises(Unusable, match="there is no model file"):
+    with pytest.raises(InputError, match="there is no model file"):
         PhotoServer(tmp_path / "model.keras", port=0)
 
 

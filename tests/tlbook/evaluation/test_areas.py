@@ -26,7 +26,7 @@ def scored(draw):
 def test_values_are_those_of_scikit_learn(data):
     truth, values = data
     labels = truth.astype(int)
-    roc = ev.roc_area(labels, values, n_resamples=20)
+    roc = ev.roc_auc(labels, values, n_resamples=20)
     average = ev.average_precision(labels, values, n_resamples=20)
     if truth.any():
         assert average.value == pytest.approx(metrics.average_precision_score(truth, values))
@@ -61,7 +61,7 @@ def test_the_interval_is_that_of_a_plain_bootstrap():
     labels = rng.integers(0, 2, 300)
     values = labels + rng.normal(0, 1, 300)
     plain = ev.bootstrap(lambda y, s: metrics.roc_auc_score(y, s), labels, values, n_resamples=400, seed=1)
-    found = ev.roc_area(labels, values)
+    found = ev.roc_auc(labels, values)
     # two bootstraps of 400 draws or more: their ends differ by a few standard errors of a quantile
     assert found.low == pytest.approx(plain.low, abs=0.012)
     assert found.high == pytest.approx(plain.high, abs=0.012)
@@ -73,20 +73,20 @@ def test_the_interval_covers():
     covered = 0
     for seed in range(500):
         labels = rng.integers(0, 2, 200)
-        covered += ev.roc_area(labels, labels + rng.normal(0, 1, 200), n_resamples=300, seed=seed).contains(truth_area)
+        covered += ev.roc_auc(labels, labels + rng.normal(0, 1, 200), n_resamples=300, seed=seed).contains(truth_area)
     # 500 experiments: the standard error is 0.01
     assert 0.92 <= covered / 500 <= 0.98
 
 
 def test_one_image():
-    assert math.isnan(ev.roc_area([1], [0.3]).value)
+    assert math.isnan(ev.roc_auc([1], [0.3]).value)
     alone = ev.average_precision([1], [0.3])
     assert (alone.value, alone.low, alone.high, alone.n) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("function", "score"),
-    [(ev.roc_area, metrics.roc_auc_score), (ev.average_precision, metrics.average_precision_score)],
+    [(ev.roc_auc, metrics.roc_auc_score), (ev.average_precision, metrics.average_precision_score)],
 )
 def test_the_interval_is_made_of_the_resamples_areas(function, score):
     """The same draws, given to scikit-learn as weights, by default 1,000 of seed 0, and their middle 95 %."""
@@ -106,30 +106,30 @@ def test_the_interval_is_made_of_the_resamples_areas(function, score):
 def test_another_positive_class_and_blocks_of_resamples(monkeypatch):
     rng = np.random.default_rng(2)
     labels, values = rng.integers(0, 3, 50), rng.random(50)
-    whole = ev.roc_area(labels, values, positive=2)
+    whole = ev.roc_auc(labels, values, pos_label=2)
     assert whole.value == pytest.approx(metrics.roc_auc_score(labels == 2, values))
     for cells in (
         150,
         10,
     ):  # three resamples at a time, which does not go into 1,000; one, with fewer cells than images
         monkeypatch.setattr(areas, "_CELLS", cells)
-        assert ev.roc_area(labels, values, positive=2) == whole
+        assert ev.roc_auc(labels, values, pos_label=2) == whole
 
 
 def test_resamples_without_a_class_are_left_out():
     labels, values = [0, 0, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.9, 0.5]
-    found = ev.roc_area(labels, values)
+    found = ev.roc_auc(labels, values)
     assert found.value == pytest.approx(0.8)
     assert 0 <= found.low < found.high == 1
     # a single resample without the positive, which is the second in order of falling score: nothing is known
     seed = next(s for s in range(99) if np.random.default_rng(s).multinomial(6, np.full(6, 1 / 6), size=1)[0, 1] == 0)
-    alone = ev.roc_area(labels, values, n_resamples=1, seed=seed)
+    alone = ev.roc_auc(labels, values, n_resamples=1, seed=seed)
     assert (alone.low, alone.high) == (0, 1)
     assert alone.value == pytest.approx(0.8)
 
 
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="confidence"):
-        ev.roc_area([0, 1], [0.1, 0.2], confidence=1.0)
+        ev.roc_auc([0, 1], [0.1, 0.2], confidence=1.0)
     with pytest.raises(ValueError, match="finite"):
         ev.average_precision([0, 1], [0.1, math.nan])

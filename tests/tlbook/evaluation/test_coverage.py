@@ -37,7 +37,7 @@ def test_f1_interval_covers():
     labels = rng.random((EXPERIMENTS, N)) < 0.4
     guess = np.where(labels, rng.random(labels.shape) < 0.8, rng.random(labels.shape) < 0.1)
     truth = 2 * 0.4 * 0.8 / (2 * 0.4 * 0.8 + 0.4 * 0.2 + 0.6 * 0.1)
-    covered = sum(ev.f1(y, p).contains(truth) for y, p in zip(labels, guess, strict=True))
+    covered = sum(ev.f1_score(y, p).contains(truth) for y, p in zip(labels, guess, strict=True))
     assert 0.93 <= covered / EXPERIMENTS <= 0.97
 
 

@@ -33,7 +33,7 @@ def test_roc_agrees_with_scikit_learn_and_with_counting_pairs(data):
         np.testing.assert_array_equal(got, want)
     up, down = scores[labels == 1][:, None], scores[labels == 0][None]
     assert found.area == pytest.approx(((up > down) + 0.5 * (up == down)).mean())
-    turned = ev.roc_curve(labels, -scores, positive=0)
+    turned = ev.roc_curve(labels, -scores, pos_label=0)
     assert turned.area == pytest.approx(found.area)
 
 
@@ -57,7 +57,7 @@ def test_curves_of_one_class():
     with pytest.raises(ValueError, match="no label is 1"):
         ev.precision_recall_curve([0, 0], [0.1, 0.2])
     assert ev.precision_recall_curve([1, 1], [0.1, 0.2]).area == 1
-    assert ev.precision_recall_curve([2, 0], [0.3, 0.2], positive=2).area == 1
+    assert ev.precision_recall_curve([2, 0], [0.3, 0.2], pos_label=2).area == 1
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_best_threshold_by_hand():
     assert ev.best_threshold([0, 0], [0.2, 0.4]).threshold == math.inf
     assert ev.best_threshold([0, 1], [0.2, 0.4], false_positive=0).threshold == -math.inf
     assert ev.best_threshold([1, 0], [0.5, 0.5]).cost == 0.5
-    assert ev.best_threshold([1, 1, 0], [0.9, 0.8, 0.1], positive=0).threshold == math.inf
-    assert ev.best_threshold([1, 1, 0], [-0.9, -0.8, -0.1], positive=0).threshold == pytest.approx(-0.45)
+    assert ev.best_threshold([1, 1, 0], [0.9, 0.8, 0.1], pos_label=0).threshold == math.inf
+    assert ev.best_threshold([1, 1, 0], [-0.9, -0.8, -0.1], pos_label=0).threshold == pytest.approx(-0.45)
 
 
 def test_neighbours_without_a_middle():
@@ -135,7 +135,7 @@ def test_mean_cost_by_hand():
     assert ev.mean_cost(labels, guess) == pytest.approx(3 / 5)
     assert ev.mean_cost(labels, guess, false_positive=10) == pytest.approx(12 / 5)
     assert ev.mean_cost(labels, guess, false_negative=10) == pytest.approx(21 / 5)
-    assert ev.mean_cost(labels, guess, false_positive=10, positive=0) == pytest.approx(21 / 5)
+    assert ev.mean_cost(labels, guess, false_positive=10, pos_label=0) == pytest.approx(21 / 5)
     assert ev.mean_cost(labels, np.array([0.9, 0.1, 0.2, 0.8, 0.1]) >= 0.5) == pytest.approx(3 / 5)
 
 

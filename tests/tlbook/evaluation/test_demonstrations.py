@@ -176,5 +176,5 @@ def test_an_overfit_probe_is_overconfident_and_a_temperature_mends_it(data, x, f
     z, labels = probe.logits(x["test"]), data.test.labels
     before, after = evaluation.probabilities(z), evaluation.probabilities(z / temperature)
     assert temperature > 1.3
-    assert evaluation.negative_log_likelihood(labels, after) < evaluation.negative_log_likelihood(labels, before)
+    assert evaluation.log_loss(labels, after) < evaluation.log_loss(labels, before)
     assert evaluation.expected_calibration_error(labels, after) < evaluation.expected_calibration_error(labels, before)

@@ -17,7 +17,7 @@ from tlbook.evaluation import Estimate
 @given(st.integers(1, 5000), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_wilson_agrees_with_statsmodels_and_scipy(n, data, confidence):
     k = data.draw(st.integers(0, n))
-    found = ev.wilson(k, n, confidence)
+    found = ev.wilson(k, n, confidence=confidence)
     low, high = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
     np.testing.assert_allclose((found.low, found.high), (low, high), rtol=1e-9, atol=1e-12)
     other = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
@@ -26,7 +26,7 @@ def test_wilson_agrees_with_statsmodels_and_scipy(n, data, confidence):
     assert found.n == n
     assert found.confidence == confidence
     assert 0 <= found.low <= found.value <= found.high <= 1
-    mirrored = ev.wilson(n - k, n, confidence)
+    mirrored = ev.wilson(n - k, n, confidence=confidence)
     assert mirrored.low == pytest.approx(1 - found.high)
     assert mirrored.high == pytest.approx(1 - found.low)
 
@@ -175,7 +175,7 @@ def test_bootstrap_refuses_a_metric_that_some_resamples_cannot_have():
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.sampled_from([0.5, 0.9, 0.95]))
 def test_seed_spread_agrees_with_scipy(values, confidence):
-    found = ev.seed_spread(values, confidence)
+    found = ev.seed_spread(values, confidence=confidence)
     x = np.array(values)
     assert found.mean == pytest.approx(np.mean(x))
     assert found.sd == pytest.approx(np.std(x, ddof=1))

@@ -107,27 +107,27 @@ def test_confusion_matrix_refuses_too_few_classes():
     np.testing.assert_array_equal(ev.confusion_matrix([0, 0], [2, 0]), [[1, 0, 1], [0, 0, 0], [0, 0, 0]])
 
 
-NAMES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score}
+NAMES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1_score": sk.f1_score}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40)
-@given(data=labelled(), undefined=st.sampled_from([math.nan, 0.0, 1.0]))
-def test_rates_agree_with_scikit_learn(name, data, undefined):
+@given(data=labelled(), zero_division=st.sampled_from([math.nan, 0.0, 1.0]))
+def test_rates_agree_with_scikit_learn(name, data, zero_division):
     labels, guess = data
     ours, theirs = getattr(ev, name), NAMES[name]
 
     def both(truth, called, ours_on, theirs_on):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = ours(labels, guess, undefined=undefined, **ours_on)
+            found = ours(labels, guess, zero_division=zero_division, **ours_on)
             warnings.simplefilter("ignore")
-            expected = theirs(truth, called, zero_division=undefined, **theirs_on)
+            expected = theirs(truth, called, zero_division=zero_division, **theirs_on)
         np.testing.assert_allclose(found.value, expected, atol=1e-12)
         return found
 
-    for positive in (0, 1):
-        found = both(labels == positive, guess == positive, {"positive": positive}, {})
+    for k in (0, 1):
+        found = both(labels == k, guess == k, {"pos_label": k}, {})
         if not math.isnan(found.value) and found.n:
             assert 0 <= found.low <= found.value + 1e-12
             assert found.value <= found.high + 1e-12 <= 1 + 2e-12
@@ -145,12 +145,12 @@ def test_rates_by_hand():
     found = ev.recall(labels, guess)
     assert (found.value, found.n) == (0.6, 5)
     assert (found.low, found.high) == ev.wilson_bounds(3, 5)
-    found = ev.f1(labels, guess)
+    found = ev.f1_score(labels, guess)
     assert (found.value, found.n) == (pytest.approx(2 / 3), 6)
     # F1 = 2J / (1 + J) with J = 3/6
     low, high = ev.wilson_bounds(3, 6)
     assert (found.low, found.high) == (2 * low / (1 + low), 2 * high / (1 + high))
-    assert ev.f1(labels, guess, confidence=0.5).high < found.high
+    assert ev.f1_score(labels, guess, confidence=0.5).high < found.high
     assert ev.precision(labels, guess, average="micro") == ev.accuracy(labels, guess)
 
 
@@ -159,13 +159,13 @@ def test_undefined_rates(name):
     found = getattr(ev, name)([0, 0, 0], [0, 0, 0])
     assert math.isnan(found.value)
     assert (found.low, found.high, found.n) == (0, 1, 0)
-    assert getattr(ev, name)([0, 0], [0, 0], undefined=0.0).value == 0
+    assert getattr(ev, name)([0, 0], [0, 0], zero_division=0.0).value == 0
     # a macro average leaves the undefined class out
     found = getattr(ev, name)([0, 1, 1], [0, 0, 0], average="macro")
-    expected = {"precision": 1 / 3, "recall": 0.5, "f1": 0.25}[name]
+    expected = {"precision": 1 / 3, "recall": 0.5, "f1_score": 0.25}[name]
     assert found.value == pytest.approx(expected)
     if name == "precision":
-        assert ev.precision([0, 1, 1], [0, 0, 0], average="macro", undefined=0.0).value == pytest.approx(1 / 6)
+        assert ev.precision([0, 1, 1], [0, 0, 0], average="macro", zero_division=0.0).value == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -177,7 +177,7 @@ def test_macro_interval_agrees_with_resampling_images(name):
 
     def slow(y, p):
         hits, found, true = (np.bincount(x, minlength=3) for x in (y[y == p], p, y))
-        under = {"precision": found, "recall": true, "f1": (found + true) / 2}[name]
+        under = {"precision": found, "recall": true, "f1_score": (found + true) / 2}[name]
         return (hits / under).mean()
 
     assert slow(labels, guess) == pytest.approx(NAMES[name](labels, guess, average="macro"))
@@ -216,7 +216,7 @@ def test_macro_of_very_many_classes_stays_small():
 
 def test_unknown_average():
     with pytest.raises(ValueError, match="'weighted'"):
-        ev.f1([0, 1], [0, 1], average="weighted")
+        ev.f1_score([0, 1], [0, 1], average="weighted")
 
 
 # groups
@@ -246,7 +246,7 @@ def test_groups_by_name_and_empty_ones():
     assert (found["snow"].low, found["snow"].high) == (0, 1)
     worst = ev.worst_group(labels, guess, groups, all_groups=["snow", "sofa", "grass"])
     assert worst == ("grass", ev.wilson(1, 2))
-    assert ev.worst_group(labels, guess, groups, confidence=0.5)[1] == ev.wilson(1, 2, 0.5)
+    assert ev.worst_group(labels, guess, groups, confidence=0.5)[1] == ev.wilson(1, 2, confidence=0.5)
     assert ev.worst_group([0, 0], [0, 0], ["a", "b"])[0] == "a"
     with pytest.raises(ValueError, match="leaves out: grass"):
         ev.group_accuracy(labels, guess, groups, all_groups=["sofa"])
@@ -289,9 +289,9 @@ def test_unpaired_input_is_refused():
 @pytest.mark.parametrize("confidence", [0, 1, -0.1, 95, float("nan")])
 def test_bad_confidence_is_refused(confidence):
     for call in (
-        lambda: ev.accuracy([0, 1], [0, 1], confidence),
-        lambda: ev.f1([0, 1], [0, 1], confidence=confidence),
-        lambda: ev.f1([0, 1], [0, 1], average="macro", confidence=confidence),
+        lambda: ev.accuracy([0, 1], [0, 1], confidence=confidence),
+        lambda: ev.f1_score([0, 1], [0, 1], confidence=confidence),
+        lambda: ev.f1_score([0, 1], [0, 1], average="macro", confidence=confidence),
         lambda: ev.bootstrap(ev.accuracy, [0, 1], [0, 1], confidence=confidence),
         lambda: ev.paired_bootstrap([0, 1], [0, 1], [0, 1], confidence=confidence),
         lambda: ev.mcnemar([0, 1], [0, 1], [0, 1], confidence=confidence),

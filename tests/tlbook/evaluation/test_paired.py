@@ -78,32 +78,32 @@ def test_degenerate_comparisons():
 
 
 def test_verdict_and_text():
-    found = ev.compare(*predictions(900, 30, 10, 60), names=("tuned", "probe"))
+    found = ev.mcnemar(*predictions(900, 30, 10, 60), names=("tuned", "probe"))
     assert (found.verdict, found.winner) == ("tuned is better", "tuned")
     assert str(found) == (
         "tuned − probe: +2.0 points (0.7 to 3.3); only tuned right on 30 of 1000, only probe on 10; "
         "p = 0.002: tuned is better"
     )
-    found = ev.compare(*predictions(900, 10, 30, 60))
+    found = ev.mcnemar(*predictions(900, 10, 30, 60))
     assert (found.verdict, found.winner) == ("B is better", "B")
-    found = ev.compare(*predictions(900, 20, 20, 60))
+    found = ev.mcnemar(*predictions(900, 20, 20, 60))
     assert (found.verdict, found.winner) == ("cannot tell", None)
     assert str(found).endswith("p = 1.000: cannot tell")
-    assert str(ev.compare(*predictions(0, 100, 0, 0))).endswith("p < 0.001: A is better")
+    assert str(ev.mcnemar(*predictions(0, 100, 0, 0))).endswith("p < 0.001: A is better")
     # 6 : 0 has p = 1/32, 5 : 0 has 1/16
-    assert ev.compare(*predictions(9, 6, 0, 0)).verdict == "A is better"
-    assert ev.compare(*predictions(9, 5, 0, 0)).verdict == "cannot tell"
-    assert ev.compare(*predictions(9, 6, 0, 0), confidence=0.99).verdict == "cannot tell"
-    assert ev.compare(*predictions(9, 5, 0, 0), confidence=0.9).verdict == "A is better"
+    assert ev.mcnemar(*predictions(9, 6, 0, 0)).verdict == "A is better"
+    assert ev.mcnemar(*predictions(9, 5, 0, 0)).verdict == "cannot tell"
+    assert ev.mcnemar(*predictions(9, 6, 0, 0), confidence=0.99).verdict == "cannot tell"
+    assert ev.mcnemar(*predictions(9, 5, 0, 0), confidence=0.9).verdict == "A is better"
 
 
 def test_a_p_value_at_the_limit_tells_nothing():
     # 5 : 0 has p = 0.0625, and at a confidence of 0.9375 that is not below the limit
-    assert ev.compare(*predictions(9, 5, 0, 0), confidence=0.9375).verdict == "cannot tell"
+    assert ev.mcnemar(*predictions(9, 5, 0, 0), confidence=0.9375).verdict == "cannot tell"
 
 
 def test_text_at_one_in_a_thousand():
-    test = ev.compare(*predictions(900, 30, 10, 60))
+    test = ev.mcnemar(*predictions(900, 30, 10, 60))
     from dataclasses import replace
 
     assert "p = 0.001:" in str(replace(test, p_value=0.001))
@@ -113,7 +113,7 @@ def test_text_at_one_in_a_thousand():
 
 
 def test_names_must_differ():
-    for call in (ev.compare, ev.paired_bootstrap):
+    for call in (ev.mcnemar, ev.paired_bootstrap):
         with pytest.raises(ValueError, match="both models are called 'x'"):
             call([0, 1], [0, 1], [0, 1], names=("x", "x"))
 
@@ -170,7 +170,7 @@ def test_paired_bootstrap_takes_scores_and_estimates():
     found = ev.paired_bootstrap(labels, good, bad, metric=area, n_resamples=200, names=("good", "bad"))
     assert found.verdict == "good is better"
     assert found.difference.value == pytest.approx(area(labels, good) - area(labels, bad))
-    found = ev.paired_bootstrap(labels, good > 0.5, bad > 0.5, metric=ev.f1, n_resamples=200)
+    found = ev.paired_bootstrap(labels, good > 0.5, bad > 0.5, metric=ev.f1_score, n_resamples=200)
     assert found.verdict == "A is better"
 
 
@@ -314,7 +314,7 @@ def test_compare_all():
     assert [test.p_value for test in tests] == raw
     np.testing.assert_allclose([test.adjusted_p for test in tests], ev.holm(raw))
     # 24 : 10 alone has p = 0.024, which three comparisons raise above 0.05
-    assert ev.compare(labels, a, b).verdict == "A is better"
+    assert ev.mcnemar(labels, a, b).verdict == "A is better"
     assert tests[0].verdict == "cannot tell"
     assert "(corrected)" in str(tests[0])
     against = ev.compare_all(labels, models, reference="b", confidence=0.9)

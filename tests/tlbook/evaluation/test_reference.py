@@ -13,7 +13,7 @@ def runs(share, seed):
 
 def test_each_is_compared_and_corrected_for_their_number():
     right = {"none": runs(0.8, 0), "good": runs(0.9, 1), "same": runs(0.8, 2), "bad": runs(0.6, 3)}
-    tests = compare_with_reference(right, "none")
+    tests = compare_with_reference(right, reference="none")
     assert list(tests) == ["good", "same", "bad"]
     assert [test.winner for test in tests.values()] == ["good", None, "none"]
     alone = [compare_runs(right[name], right["none"]) for name in tests]
@@ -25,13 +25,13 @@ def test_each_is_compared_and_corrected_for_their_number():
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="no reference 'none'"):
-        compare_with_reference({"good": runs(0.9, 1), "bad": runs(0.5, 1)}, "none")
+        compare_with_reference({"good": runs(0.9, 1), "bad": runs(0.5, 1)}, reference="none")
     with pytest.raises(ValueError, match="no reference 'none'"):
-        compare_with_reference({"none": runs(0.9, 1)}, "none")
+        compare_with_reference({"none": runs(0.9, 1)}, reference="none")
 
 
 def test_two_methods_and_two_seeds_are_enough():
-    tests = compare_with_reference({"none": runs(0.5, 0), "good": runs(0.9, 1)}, "none")
+    tests = compare_with_reference({"none": runs(0.5, 0), "good": runs(0.9, 1)}, reference="none")
     assert tests["good"].adjusted_p == tests["good"].p_value
     rows = [{"change": name, "seed": seed, "right": pack_right(runs(0.5, 1)[seed])} for name in "ab" for seed in (0, 1)]
     assert runs_by(rows, 400, by="change")["b"].shape == (2, 400)
@@ -39,7 +39,7 @@ def test_two_methods_and_two_seeds_are_enough():
 
 def test_verdicts_are_grouped():
     right = {"none": runs(0.8, 0), "good": runs(0.9, 1), "same": runs(0.8, 2), "bad": runs(0.6, 3)}
-    groups = by_verdict(compare_with_reference(right, "none"))
+    groups = by_verdict(compare_with_reference(right, reference="none"))
     assert groups == {"helps": ["good"], "hurts": ["bad"], "cannot tell": ["same"]}
 
 

@@ -18,7 +18,7 @@ def drawn(p: float, seed: int, runs: int = 5, n: int = 1000) -> np.ndarray:
 
 def test_the_larger_p_value_and_the_wider_interval_count():
     a, b = drawn(0.93, 0), drawn(0.90, 1)
-    test = evaluation.compare_runs(a, b, ("a", "b"))
+    test = evaluation.compare_runs(a, b, names=("a", "b"))
     over_runs = stats.ttest_rel(a.mean(1), b.mean(1))
     over_images = stats.ttest_rel(a.mean(0), b.mean(0))
     assert test.p_value == pytest.approx(max(over_runs.pvalue, over_images.pvalue))

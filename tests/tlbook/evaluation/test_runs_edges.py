@@ -21,9 +21,9 @@ def test_two_runs_of_two_images_are_enough_and_less_is_not():
 
 def test_the_message_names_the_method():
     with pytest.raises(ValueError, match=r"^first must be truth values"):
-        ev.compare_runs(A.astype(int), B, ("first", "second"))
+        ev.compare_runs(A.astype(int), B, names=("first", "second"))
     with pytest.raises(ValueError, match=r"^second must be truth values"):
-        ev.compare_runs(A, B.astype(int), ("first", "second"))
+        ev.compare_runs(A, B.astype(int), names=("first", "second"))
 
 
 # every run of ALIKE is right on 27 images, each on others: no spread over runs, some over images

@@ -292,6 +292,6 @@ def test_squares_are_found():
     x[mask & (y == 0)[:, None, None]] = [60, 60, 250]
     model = classifier()
     transfer.unfreeze(model)
-    transfer.fine_tune(model, (x, y), (x, y), epochs=15, learning_rate=1e-2, progress=False)
+    transfer.train(model, (x, y), (x, y), transfer.Recipe(epochs=15, learning_rate=1e-2), progress=False)
     heat = interpret.grad_cam(model, x, upsample=True)
     assert interpret.energy_inside(heat, mask).gain.low > 0.05

@@ -42,7 +42,8 @@ def test_a_model_trained_on_the_background_looks_at_the_background(pretrained):
     keras.utils.set_random_seed(0)
     model = small_cnn(2, size)
     x, y, _ = drawn("train", 1, size, 1.0)
-    transfer.fine_tune(model, (x, y), (x[:40], y[:40]), epochs=10, learning_rate=2e-3, batch_size=16, progress=False)
+    recipe = transfer.Recipe(learning_rate=2e-3, batch_size=16)
+    transfer.train(model, (x, y), (x[:40], y[:40]), recipe, progress=False)
     right, heat = {}, {}
     for name, reverse in (("tells", False), ("lies", True)):
         images, labels, heads = drawn("test", 10, size, 1.0, reverse)

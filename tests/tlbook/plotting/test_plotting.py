@@ -34,6 +34,7 @@ FIGURES = {
     "accuracy_by_layer": lambda: plotting.accuracy_by_layer(
         {f"layer_with_a_long_name_{i}": ev.wilson(60 + 5 * i, 100) for i in range(5)}, chance=0.5
     ),
+    "bands": lambda: plotting.bands(CURVES, xlabel="images", ylabel="accuracy (%)", log_x=True),
     "strategy_comparison": lambda: plotting.strategy_comparison(
         {"scratch": [0.5, 0.6, 0.7], "probe": ev.wilson(90, 100), "LP-FT": 0.95}, reference="probe"
     ),
@@ -258,6 +259,33 @@ def test_percent_axis_shows_a_decimal_only_where_needed():
     assert any("." in text for text in written(narrow) if text.startswith("98"))
 
 
+def test_bands_draw_medians_and_ranges_in_order():
+    figure = plotting.bands(
+        {"F1": {0.5: [0.9, 0.92, 0.94], 0.1: [0.5, 0.6, 0.9]}, "recall": {0.1: 0.8, 0.5: 0.8}},
+        xlabel="share",
+        ylabel="score (%)",
+        marks={"half": 0.5},
+        log_x=True,
+        share_x=True,
+    )
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[0.1, 0.6], [0.5, 0.92]])
+    vertices = axes.collections[0].get_paths()[0].vertices
+    assert vertices[:, 1].min() == 0.5 and vertices[:, 1].max() == 0.94
+    assert len(axes.collections) == 1  # single numbers have no band
+    assert axes.get_legend_handles_labels()[1] == ["F1", "recall", "half"]
+    assert axes.get_xscale() == "log"
+    assert axes.xaxis.get_major_formatter()(0.1, 0) == "10"
+
+
+def test_bands_of_many_points_have_no_markers_and_plain_axes():
+    figure = plotting.bands({"cost": {x: x**2 for x in np.linspace(0, 1, 30)}}, xlabel="x", ylabel="y", percent=False)
+    assert figure.axes[0].lines[0].get_marker() == ""
+    assert figure.axes[0].get_xscale() == "linear"
+    with pytest.raises(ValueError, match="at least one line"):
+        plotting.bands({}, xlabel="x", ylabel="y")
+
+
 # one model
 
 
@@ -372,9 +400,7 @@ def test_floats_mean_the_same_as_bytes():
     for variant in (image.astype("float32"), image / 255.0):
         shown = plotting.image_grid([variant]).axes[0].images[0].get_array()
         np.testing.assert_allclose(shown, image / 255.0, rtol=1e-5)
-    figure = plotting.image_grid([image[..., :1]], value_range=(0, 255))
-    assert figure.axes[0].images[0].get_clim() == (0, 255)
-    assert figure.axes[0].images[0].get_array().shape == (12, 12)
+    assert plotting.image_grid([image[..., :1]]).axes[0].images[0].get_array().shape == (12, 12)
 
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 3), (6, 6), (8, 4), (12, 6), (16, 8), (24, 8), (7, 7), (10, 5)])

@@ -62,26 +62,26 @@ def test_numbers_are_those_of_the_single_functions(full):
     labels, logits = full.labels, full.logits
     guess, p = ev.predictions(logits), ev.probabilities(logits)
     assert full.accuracy == ev.accuracy(labels, guess)
-    assert full.means["F1"] == ev.f1(labels, guess, average="macro")
+    assert full.means["f1_score"] == ev.f1_score(labels, guess, average="macro")
     assert full.means["precision"] == ev.precision(labels, guess, average="macro")
     assert full.means["recall"] == ev.recall(labels, guess, average="macro")
     assert (full.confusion == ev.confusion_matrix(labels, guess, 3)).all()
     for k, name in enumerate(CLASSES):
         one = full.classes[name]
         assert full.confusion.sum(axis=1)[k] == 20
-        assert one["precision"] == ev.precision(labels, guess, positive=k)
-        assert one["recall"] == ev.recall(labels, guess, positive=k)
-        assert one["F1"] == ev.f1(labels, guess, positive=k)
-        assert one["ROC area"].value == pytest.approx(ev.roc_curve(labels, p[:, k], positive=k).area)
-        assert one["average precision"].value == pytest.approx(
-            ev.precision_recall_curve(labels, p[:, k], positive=k).area
+        assert one["precision"] == ev.precision(labels, guess, pos_label=k)
+        assert one["recall"] == ev.recall(labels, guess, pos_label=k)
+        assert one["f1_score"] == ev.f1_score(labels, guess, pos_label=k)
+        assert one["roc_auc"].value == pytest.approx(ev.roc_curve(labels, p[:, k], pos_label=k).area)
+        assert one["average_precision"].value == pytest.approx(
+            ev.precision_recall_curve(labels, p[:, k], pos_label=k).area
         )
-    assert full.calibration["ECE"] == ev.expected_calibration_error(labels, p)
-    assert full.calibration["Brier"].value == pytest.approx(ev.brier_score(labels, p))
-    assert full.calibration["nll"].value == pytest.approx(ev.negative_log_likelihood(labels, p))
+    assert full.calibration["ece"] == ev.expected_calibration_error(labels, p)
+    assert full.calibration["brier_score"].value == pytest.approx(ev.brier_score(labels, p))
+    assert full.calibration["log_loss"].value == pytest.approx(ev.log_loss(labels, p))
     validation = np.arange(90) % 3
     assert full.temperature == ev.fit_temperature(validation, random_logits(validation, seed=1))
-    assert full.scaled["ECE"] == ev.expected_calibration_error(labels, ev.probabilities(logits / full.temperature))
+    assert full.scaled["ece"] == ev.expected_calibration_error(labels, ev.probabilities(logits / full.temperature))
     assert full.worst_group == ev.worst_group(labels, guess, np.where(np.arange(60) < 20, "night", "day & noon"))
     assert full.n_mistakes == (guess != labels).sum()
     assert [one.confidence for one in full.mistakes] == sorted((one.confidence for one in full.mistakes), reverse=True)
@@ -98,8 +98,8 @@ def test_ece_of_a_calibrated_model_stays_below_its_bound_19_times_in_20(folder):
         z = np.stack([np.log(p), np.log(1 - p)], axis=1)
         labels = (rng.random(200) > p).astype(int)
         found = metrics.measured("calibration", metrics.Answers(labels, ev.probabilities(z), seed=seed))
-        assert found["ECE"] == ev.reliability(labels, ev.probabilities(z)).ece
-        below.append(found["ECE"] <= found["ECE by chance"])
+        assert found["ece"] == ev.reliability(labels, ev.probabilities(z)).ece
+        below.append(found["ece"] <= found["ece_by_chance"])
     # 300 experiments: the standard error is 0.013
     assert 0.91 <= np.mean(below) <= 0.99
 
@@ -122,7 +122,7 @@ def test_any_split_gives_a_report(folder, labels, seed, rounding):
     for k, name in enumerate(CLASSES):
         one = found.classes[name]
         assert math.isnan(one["recall"].value) == (not (labels == k).any())
-        assert math.isnan(one["ROC area"].value) == ((labels == k).all() or not (labels == k).any())
+        assert math.isnan(one["roc_auc"].value) == ((labels == k).all() or not (labels == k).any())
         for estimate in one.values():
             assert math.isnan(estimate.value) or 0 <= estimate.low <= estimate.high <= 1
     assert any("no image of" in note for note in found.notes) == (len(set(labels.tolist())) < 3)
@@ -184,7 +184,7 @@ def test_page_and_text_hold_every_number(full):
     for one in full.classes.values():
         numbers += one.values()
     for one in (full.calibration, full.scaled):
-        numbers += [one["Brier"], one["nll"], f"{one['ECE']:.3f}", f"{one['ECE by chance']:.3f}"]
+        numbers += [one["brier_score"], one["log_loss"], f"{one['ece']:.3f}", f"{one['ece_by_chance']:.3f}"]
     for number in [*numbers, f"{full.temperature:.2f}", "day & noon"]:
         assert str(number) in shown
         assert str(number) in text
@@ -205,9 +205,9 @@ def test_a_metric_that_is_added_to_the_table_is_in_text_page_and_json(folder, mo
         assert all(value in text for value in (str(ev.wilson(1, 2)), "0.2500", "1.2500", "2.2500", "20.00000"))
     assert "One of two." in shown
     numbers = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert numbers["half"] == 0.5 and len(numbers["half interval"]) == 2
+    assert numbers["half"] == 0.5 and len(numbers["half_interval"]) == 2
     assert [one["jaccard"] for one in numbers["classes"].values()] == [0.25, 1.25, 2.25]
-    assert numbers["macro jaccard"] == 0.25
+    assert numbers["macro_jaccard"] == 0.25
     assert numbers["calibration"]["entropy"] == pytest.approx(20)
 
 
@@ -216,26 +216,30 @@ def test_every_metric_says_what_it_means():
     assert len({one.name for one in metrics.METRICS}) == len(metrics.METRICS)
 
 
+ENDS = ("", "_interval")
+
+
 def test_numbers_for_json(full):
     numbers = json.loads(json.dumps(full.to_dict(), allow_nan=False))
     assert list(numbers) == [
         "n",
-        "accuracy",
-        "interval",
         "confidence",
-        *(f"macro {name}{end}" for name in ("precision", "recall", "F1") for end in ("", " interval")),
+        "accuracy",
+        "accuracy_interval",
+        *(f"macro_{name}{end}" for name in ("precision", "recall", "f1_score") for end in ENDS),
         "classes",
         "confusion",
         "calibration",
-        "mistakes",
+        "n_mistakes",
         "fingerprint",
         "notes",
     ]
-    names = ("precision", "recall", "F1", "ROC area", "average precision")
-    assert list(numbers["classes"]["dog"]) == ["n", *(f"{name}{end}" for name in names for end in ("", " interval"))]
-    assert list(numbers["calibration"]) == ["ECE", "ECE by chance", "Brier", "Brier interval", "nll", "nll interval"]
+    names = ("precision", "recall", "f1_score", "roc_auc", "average_precision")
+    assert list(numbers["classes"]["dog"]) == ["n", *(f"{name}{end}" for name in names for end in ENDS)]
+    probabilities = ["ece", "ece_by_chance", *(f"{name}{end}" for name in ("brier_score", "log_loss") for end in ENDS)]
+    assert list(numbers["calibration"]) == probabilities
     assert numbers["accuracy"] == pytest.approx(full.accuracy.value, abs=1e-6)
-    assert numbers["interval"] == pytest.approx([full.accuracy.low, full.accuracy.high], abs=1e-6)
+    assert numbers["accuracy_interval"] == pytest.approx([full.accuracy.low, full.accuracy.high], abs=1e-6)
 
 
 def test_what_is_undefined_is_null(folder):
@@ -382,7 +386,10 @@ def test_confidence_and_number_of_mistakes(folder):
     narrow = report.evaluate(z, a_split(folder, labels), confidence=0.8, mistakes=2)
     wide = report.evaluate(z, a_split(folder, labels), mistakes=0)
     assert narrow.accuracy.low > wide.accuracy.low
-    assert narrow.means["F1"].high - narrow.means["F1"].low < wide.means["F1"].high - wide.means["F1"].low
+    assert (
+        narrow.means["f1_score"].high - narrow.means["f1_score"].low
+        < wide.means["f1_score"].high - wide.means["f1_score"].low
+    )
     assert len(narrow.mistakes) == 2 < narrow.n_mistakes == wide.n_mistakes
     assert wide.mistakes == () and "80 %" in str(narrow)
 

@@ -15,7 +15,7 @@ import tlbook.results.record as record_module
 import tlbook.results.recorder as recorder_module
 from tlbook.results import Record, Recorder, Spread, load, names
 
-COMMAND = "python scripts/results/toy.py"
+COMMAND = "python -m experiments toy"
 
 
 @pytest.fixture
@@ -26,28 +26,33 @@ def filled(tmp_path):
     return tmp_path
 
 
+def bare(rows):
+    """Rows without what the recorder adds."""
+    return [{name: value for name, value in row.items() if name not in ("date", "environment")} for row in rows]
+
+
 def test_the_file(filled):
     content = json.loads((filled / "toy.json").read_text())
     assert list(content) == [
+        "format",
         "name",
         "about",
-        "created",
-        "updated",
-        "versions",
-        "cores",
-        "python",
         "command",
         "conditions",
         "settings",
+        "environments",
         "rows",
     ]
+    assert content["format"] == 2
     assert content["name"] == "toy"
     assert content["about"] == "a toy"
     assert content["command"] == COMMAND
-    assert content["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert content["cores"] >= 1
-    assert content["versions"]["numpy"] == np.__version__
-    assert "keras" in content["versions"]
+    (environment,) = content["environments"]
+    assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert environment["cores"] >= 1
+    assert environment["processor"]
+    assert environment["versions"]["numpy"] == np.__version__
+    assert "keras" in environment["versions"]
     assert content["settings"] == ["method", "seed"]
     assert [(row["method"], row["seed"]) for row in content["rows"]] == [
         ("fine", 0),
@@ -57,8 +62,9 @@ def test_the_file(filled):
         ("probe", 2),
         ("probe", 10),
     ]
-    assert content["rows"][0] == {"method": "fine", "seed": 0, "accuracy": 0.9, "seconds": 1.5}
-    assert time.strptime(content["updated"], "%Y-%m-%dT%H:%MZ")
+    row = content["rows"][0]
+    assert time.strptime(row.pop("date"), "%Y-%m-%dT%H:%MZ")
+    assert row == {"method": "fine", "seed": 0, "accuracy": 0.9, "seconds": 1.5, "environment": 0}
     assert sorted(path.name for path in filled.iterdir()) == [".toy.lock", "toy.json"]
     # a row a line, so that version control shows which row changed
     assert sum("accuracy" in line for line in (filled / "toy.json").read_text().splitlines()) == 6
@@ -71,7 +77,7 @@ def test_the_order_of_computing_does_not_show(tmp_path, filled):
         rec.add({"seed": seed, "method": method}, accuracy=0.9 + seed / 1000, seconds=1.5)
     first, second = load("toy", filled), load("toy", other)
     key = lambda row: (row["method"], row["seed"])  # noqa: E731
-    assert sorted(first.rows, key=key) == sorted(second.rows, key=key)
+    assert sorted(bare(first), key=key) == sorted(bare(second), key=key)
     assert [row["seed"] for row in second.rows] == [0, 0, 2, 2, 10, 10]
 
 
@@ -83,7 +89,6 @@ def test_numbers_before_text_and_numbers_by_size(tmp_path):
 
 
 def test_resuming(filled):
-    created = load("toy", filled).created
     rec = Recorder("toy", folder=filled)
     assert len(rec) == 6
     assert rec.done(method="probe", seed=2)
@@ -93,9 +98,8 @@ def test_resuming(filled):
     rec.add({"seed": 3, "method": "probe"}, accuracy=0.5)
     again = load("toy", filled)
     assert len(again) == 7
-    assert again.created == created
     assert (again.about, again.command) == ("a toy", COMMAND)
-    assert list(again.rows[5]) == ["method", "seed", "accuracy"]
+    assert list(again.rows[5]) == ["method", "seed", "accuracy", "date", "environment"]
 
 
 def test_opening_alone_changes_nothing(filled):
@@ -121,7 +125,7 @@ def test_restart(filled):
     rec = Recorder("toy", folder=filled, restart=True)
     assert not rec.done(method="probe", seed=0)
     rec.add({"other": 1}, value=2)
-    assert load("toy", filled).rows == ({"other": 1, "value": 2},)
+    assert bare(load("toy", filled)) == [{"other": 1, "value": 2}]
 
 
 @pytest.mark.parametrize("settings", [{"method": "probe"}, {"method": "p", "seed": 1, "n": 3}, {}])
@@ -144,9 +148,9 @@ def test_other_conditions_are_refused(tmp_path):
     assert len(load("c", tmp_path)) == 1
 
 
-def test_other_versions_are_refused_or_noted(filled, monkeypatch):
-    old = load("toy", filled).versions
-    monkeypatch.setattr(recorder_module, "_versions", lambda: {**old, "keras": "9.9"})
+def test_other_versions_are_refused_or_noted_by_row(filled, monkeypatch):
+    (old,) = load("toy", filled).environments
+    monkeypatch.setattr(recorder_module, "_versions", lambda: {**old["versions"], "keras": "9.9"})
     rec = Recorder("toy", folder=filled)
     assert rec.done(method="probe", seed=0)  # nothing is mixed by looking
     with pytest.raises(ValueError, match=r"keras .* → 9\.9"):
@@ -155,10 +159,29 @@ def test_other_versions_are_refused_or_noted(filled, monkeypatch):
     rec.add({"method": "probe", "seed": 1}, accuracy=0.1)
     rec.add({"method": "probe", "seed": 4}, accuracy=0.1)
     again = load("toy", filled)
-    assert again.versions["keras"] == "9.9"
-    assert again.conditions == {"earlier versions": [old]}
+    assert again.environments == (old, {**old, "versions": {**old["versions"], "keras": "9.9"}})
+    assert [row["environment"] for row in again.select(method="probe")] == [0, 1, 0, 1, 0]
+    assert "keras" in again.source
+    assert "and 9.9" in again.source
     Recorder("toy", folder=filled).add({"method": "probe", "seed": 5}, accuracy=0.1)
-    assert load("toy", filled).conditions == {"earlier versions": [old]}
+    assert load("toy", filled).environments == again.environments
+
+
+def test_other_machines_are_noted_by_row(filled, monkeypatch):
+    (old,) = load("toy", filled).environments
+    monkeypatch.setattr(recorder_module._files, "cores", lambda: old["cores"] + 1)
+    monkeypatch.setattr(recorder_module._files, "processor", lambda: "another")
+    Recorder("toy", folder=filled).add({"method": "probe", "seed": 1}, accuracy=0.1)
+    again = load("toy", filled)
+    assert again.environments[1] == {**old, "cores": old["cores"] + 1, "processor": "another"}
+    assert f"{old['cores']} and {old['cores'] + 1} cores" in again.source
+    assert f"{old['cores']} and" not in again.select(seed=1).source
+
+
+@pytest.mark.parametrize("name", ["date", "environment"])
+def test_what_the_recorder_writes_is_not_to_be_given(filled, name):
+    with pytest.raises(ValueError, match="column that the recorder writes"):
+        Recorder("toy", folder=filled).add({"method": "probe", "seed": 1}, **{name: 1})
 
 
 def test_two_writers_lose_nothing(filled):
@@ -199,7 +222,7 @@ def test_numpy_values_become_plain(tmp_path):
         e={"x": (1, 2.5)},
         f="text",
     )
-    assert load("np", tmp_path).rows[0] == {
+    assert bare(load("np", tmp_path))[0] == {
         "seed": 3,
         "a": 0.5,
         "b": [1, 2],
@@ -232,7 +255,7 @@ def test_what_a_row_cannot_hold(tmp_path, value, error):
     assert not (tmp_path / "bad.json").exists()
 
 
-@pytest.mark.parametrize("text", ["cat/dog", "and/or 3/4", "scripts/results/toy.py --n 3", "a / b"])
+@pytest.mark.parametrize("text", ["cat/dog", "and/or 3/4", "experiments/toy.py --n 3", "a / b"])
 def test_harmless_slashes_are_kept(tmp_path, text):
     Recorder("ok", folder=tmp_path).add({"seed": 0}, value=text)
     assert load("ok", tmp_path).rows[0]["value"] == text
@@ -266,7 +289,7 @@ def test_the_row_context(tmp_path):
         row["accuracy"] = 0.5
     with pytest.raises(ZeroDivisionError), rec.row(seed=1) as row:
         row["accuracy"] = 1 / 0
-    assert load("ctx", tmp_path).rows == ({"seed": 0, "accuracy": 0.5},)
+    assert bare(load("ctx", tmp_path)) == [{"seed": 0, "accuracy": 0.5}]
 
 
 def test_a_failed_write_leaves_the_old_file(filled, monkeypatch):
@@ -305,7 +328,12 @@ def test_a_killed_run_leaves_a_whole_file_and_goes_on(tmp_path):
         assert [row["seed"] for row in after] == list(range(len(after)))
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"name": "x"}', "[]", '{"settings": [], "rows": 3}'])
+OTHER_FORMAT = '{"format": 1, "settings": [], "environments": [], "rows": []}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"name": "x"}', "[]", '{"settings": [], "rows": 3}', '{"format": 2}', OTHER_FORMAT]
+)
 def test_a_file_that_is_no_result_is_named(tmp_path, text):
     (tmp_path / "torn.json").write_text(text)
     with pytest.raises(ValueError, match=r"torn\.json is not a result file"):

@@ -8,9 +8,22 @@ from PIL import Image
 
 from tests.tlbook.transfer.nets import SIZE, blobs, cross_entropy, logits_of, nested_classifier, tiny_backbone
 from tlbook.datasets import Split
-from tlbook.transfer import History, attach_head, epoch_order, fine_tune, freeze, layer_groups, named_layers, unfreeze
-from tlbook.transfer.fine_tuning import _rate_factors
-from tlbook.transfer.training import Trainer, l2_sp_terms
+from tlbook.transfer import (
+    L2SP,
+    History,
+    Recipe,
+    attach_head,
+    epoch_order,
+    fine_tune,
+    freeze,
+    layer_groups,
+    lp_ft,
+    named_layers,
+    optimizers,
+    unfreeze,
+)
+from tlbook.transfer import train as train_model
+from tlbook.transfer.regularizers import regularized
 
 import keras  # isort: skip
 
@@ -32,8 +45,9 @@ def nested(n_classes=2):
 
 
 def run(model, train=TRAIN, validation=VALIDATION, **settings):
-    settings = {"epochs": 1, "learning_rate": 0.01, "batch_size": 8, "progress": False} | settings
-    return fine_tune(model, train, validation, **settings)
+    in_memory = settings.pop("in_memory", 2**30)
+    recipe = Recipe(**{"epochs": 1, "learning_rate": 0.01, "batch_size": 8} | settings)
+    return train_model(model, train, validation, recipe, in_memory=in_memory, progress=False)
 
 
 def weights_by_path(model):
@@ -200,12 +214,12 @@ class TestL2SP:
         model = flat()
         start = {id(v): v.numpy() for v in model.weights}
         rng = np.random.default_rng(0)
-        for v in model.trainable_weights:
-            v.assign_add(rng.normal(size=v.shape))
-        trainer = Trainer(model, penalties=l2_sp_terms(model, 0.3, 0.7, start))
-        with tf.GradientTape() as tape:
-            penalty = trainer.penalty()
-        gradients = tape.gradient(penalty, [v.value for v in model.trainable_weights])
+        with regularized(model, Recipe(l2_sp=(0.3, 0.7))):
+            for v in model.trainable_weights:
+                v.assign_add(rng.normal(size=v.shape))
+            with tf.GradientTape() as tape:
+                penalty = tf.add_n(model.losses)
+            gradients = tape.gradient(penalty, [v.value for v in model.trainable_weights])
         value = 0.0
         for v, gradient in zip(model.trainable_weights, gradients, strict=True):
             if v.path == "head/bias":
@@ -218,11 +232,20 @@ class TestL2SP:
                 value += 0.15 * np.sum((v.numpy() - start[id(v)]) ** 2)
         assert float(penalty) == pytest.approx(value, rel=1e-5)
 
-    def test_penalties_add_no_trainable_weight(self):
+    def test_adds_no_weight_and_leaves_none_behind(self):
         model = flat()
-        start = {id(v): v.numpy() for v in model.weights}
-        trainer = Trainer(model, penalties=l2_sp_terms(model, 0.3, 0.7, start))
-        assert [v.path for v in trainer.trainable_variables] == [v.path for v in model.trainable_weights]
+        own = model.get_layer("head").kernel.regularizer = keras.regularizers.L2(0.5)
+        before = [v.path for v in model.weights]
+        with regularized(model, Recipe(l2_sp=0.3, l2=0.1)):
+            assert [v.path for v in model.weights] == before
+            assert len(model.losses) == 3  # the trainable kernels; the head's bias is spared
+        assert {v.path: v.regularizer for v in model.weights if v.regularizer} == {"head/kernel": own}
+
+    def test_reads_its_config(self):
+        term = L2SP(0.5, np.array([[1.0, -2.0]]))
+        again = keras.regularizers.deserialize(keras.regularizers.serialize(term))
+        weight = keras.ops.convert_to_tensor([[2.0, 2.0]])
+        assert float(again(weight)) == float(term(weight)) == pytest.approx(0.25 * (1 + 16))
 
     def test_pulls_towards_the_start(self):
         distances = []
@@ -265,16 +288,30 @@ class TestDiscriminativeRates:
 
     def test_groups_of_ones_own(self):
         groups = {"first": "conv1", "rest": ["conv2", "head"]}
-        by_group, by_layer = _rate_factors(flat(), groups, 1e-3, None, {"first": 2e-3})
-        assert by_group == pytest.approx({"first": 2.0, "rest": 1.0})
+        recipe = Recipe(groups=groups, learning_rate=1e-3, learning_rates={"first": 2e-3})
+        assert optimizers.group_factors(flat(), recipe) == pytest.approx({"first": 2.0, "rest": 1.0})
+        by_layer = optimizers.layer_factors(flat(), recipe)
         assert by_layer == pytest.approx({"conv1": 2.0, "conv2": 1.0, "head": 1.0})
 
     def test_layer_decay_without_a_head(self):
-        by_group, _ = _rate_factors(tiny_backbone(), 2, 1e-3, 0.1, None)
+        by_group = optimizers.group_factors(tiny_backbone(), Recipe(groups=2, layer_decay=0.1))
         assert by_group == pytest.approx({"group_1": 0.1, "group_2": 1.0})
 
     def test_one_rate(self):
-        assert _rate_factors(flat(), 4, 1e-3, None, None) == ({}, {})
+        assert optimizers.layer_factors(flat(), Recipe()) == {}
+        assert optimizers.variable_factors(flat(), Recipe()) is None
+
+    def test_factors_for_other_variables_are_refused(self):
+        optimizer = optimizers.GroupAdam(factors=[1.0, 2.0])
+        with pytest.raises(ValueError, match="2 factors for 4 trainable variables"):
+            optimizer.build(flat().trainable_variables)
+
+    def test_an_optimiser_reads_its_config(self):
+        for kind in (optimizers.GroupAdam, optimizers.GroupSGD):
+            optimizer = kind(0.1, factors=[0.5, 1.0], weight_decay=0.01)
+            again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+            assert type(again) is kind
+            assert again.get_config() == optimizer.get_config()
 
 
 class TestEarlyStopping:
@@ -449,14 +486,15 @@ REFUSING = flat()  # no call changes it
         (TRAIN, {"optimizer": "sgd", "weight_decay": -0.1}, "weight_decay=-0.1: give a number not below 0"),
         (TRAIN, {"optimizer": "sgd", "momentum": 1.0}, r"momentum=1.0: give a number in \[0, 1\)"),
         (TRAIN, {"schedule": "step"}, "'constant', 'linear' or 'cosine'"),
-        (TRAIN, {"warmup_epochs": 1}, "does not fit"),
+        (TRAIN, {"warmup_epochs": 1}, r"warmup_epochs=1: give a number in \[0, 1\)"),
+        (TRAIN, {"warmup_epochs": 0.9, "batch_size": 100}, "does not fit"),
         (TRAIN, {"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
         (TRAIN, {"l2_sp": -1.0}, "not negative"),
         (TRAIN, {"l2_sp": (1.0, 2.0, 3.0)}, "not negative"),
         (TRAIN, {"layer_decay": 1.5, "groups": 2}, r"\(0, 1\]"),
         (TRAIN, {"layer_decay": 0.5, "learning_rates": {"head": 1.0}}, "not both"),
         (TRAIN, {"learning_rates": {"tail": 1.0}, "groups": 2}, "groups among"),
-        (TRAIN, {"learning_rates": {"head": 0.0}, "groups": 2}, "positive rates"),
+        (TRAIN, {"learning_rates": {"head": 0.0}, "groups": 2}, r"learning_rates\['head'\]=0.0: give a number above 0"),
         (TRAIN, {"layer_decay": 0.5, "groups": {"a": ["conv1"], "b": ["conv1"]}}, "'a' and 'b'"),
     ],
 )
@@ -485,12 +523,51 @@ def test_a_split_needs_a_model_of_fixed_square_input(splits):
         run(flat(), splits[0].select([]), splits[1])
 
 
-def test_lp_ft_is_four_lines():
+def test_lp_ft_is_probe_head_unfreezing_and_training():
     from tlbook.transfer import linear_probe
 
     backbone = tiny_backbone()
+    before = backbone.get_weights()
     features = [backbone.predict(x, verbose=0) for x in (TRAIN[0], VALIDATION[0])]
-    model = attach_head(backbone, linear_probe(features[0], TRAIN[1], features[1], VALIDATION[1]))
+    probe = linear_probe(features[0], TRAIN[1], features[1], VALIDATION[1])
+    recipe = Recipe(epochs=2, learning_rate=1e-4, layer_decay=0.5, groups=layer_groups(attach_head(backbone, 2), 2))
+    model = attach_head(backbone, probe)
     unfreeze(model, after_layer="block1")
-    history = run(model, epochs=2, learning_rate=1e-4, layer_decay=0.5, groups=layer_groups(model, 2))
+    history = fine_tune(model, TRAIN, VALIDATION, recipe, progress=False)
     assert history.trainable_parameters[0] == 3 * 3 * 6 * 8 + 18
+    once, its_history = lp_ft(backbone, TRAIN, VALIDATION, recipe, after_layer="block1", probe=probe, progress=False)
+    for a, b in zip(model.get_weights(), once.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert its_history.objective == history.objective
+    for a, b in zip(before, backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_lp_ft_fits_the_probe_itself(tmp_path, monkeypatch):
+    from tlbook import backbones, features
+    from tlbook.transfer import linear_probe
+
+    monkeypatch.setenv("TLBOOK_CACHE", str(tmp_path))
+    backbone = backbones.Backbone("tiny", tiny_backbone(), ("block1", "block2"))
+    recipe = Recipe(epochs=1, learning_rate=1e-3)
+    x, z = (features.extract(backbone, images, cache=False) for images in (TRAIN[0], VALIDATION[0]))
+    probe = linear_probe(x, TRAIN[1], z, VALIDATION[1])
+    given, _ = lp_ft(backbone, TRAIN, VALIDATION, recipe, probe=probe, progress=False)
+    fitted, _ = lp_ft(backbone, TRAIN, VALIDATION, recipe, progress=False)
+    for a, b in zip(given.get_weights(), fitted.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fine_tuning_refuses_to_change_nothing_pretrained():
+    model = attach_head(tiny_backbone(), 2)
+    recipe = Recipe(epochs=2, batch_size=8)
+    with pytest.raises(ValueError, match=r"transfer.unfreeze\(model\) first, or transfer.train for the head alone"):
+        fine_tune(model, TRAIN, VALIDATION, recipe, progress=False)
+    assert fine_tune(model, TRAIN, VALIDATION, recipe.replace(unfreezing={1: "conv2"}), progress=False).epochs == 2
+    freeze(model)
+    assert train_model(model, TRAIN, VALIDATION, recipe, progress=False).epochs == 2
+
+
+def test_settings_outside_a_recipe_are_refused():
+    with pytest.raises(ValueError, match=r"give a transfer\.Recipe"):
+        fine_tune(flat(), TRAIN, VALIDATION, {"epochs": 2})

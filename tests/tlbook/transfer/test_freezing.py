@@ -7,14 +7,15 @@ import pytest
 
 from tests.tlbook.transfer.nets import SIZE, blobs, nested_classifier, tiny_backbone
 from tlbook.transfer import (
+    Recipe,
     attach_head,
-    fine_tune,
     freeze,
     gradual_unfreezing,
     layer_groups,
     named_layers,
     parameter_count,
     randomise,
+    train,
     unfreeze,
 )
 
@@ -116,14 +117,14 @@ def test_frozen_means_nothing_changes_but_the_head(build):
     assert freeze(model) == total - head
     assert trainable_names(model)[0] in ("head", "classes")
     before = model.get_weights()
-    fine_tune(model, blobs(16), blobs(8), epochs=1, learning_rate=0.1, batch_size=8, progress=False)
+    train(model, blobs(16), blobs(8), Recipe(epochs=1, learning_rate=0.1, batch_size=8), progress=False)
     changed = [np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert changed == [False] * (len(changed) - 2) + [True, True]
     assert freeze(model) == 0
     assert freeze(model, head=True) == head
     assert parameter_count(model) == 0
     with pytest.raises(ValueError, match="nothing to train"):
-        fine_tune(model, blobs(16), blobs(8), epochs=1, learning_rate=0.1)
+        train(model, blobs(16), blobs(8), Recipe(epochs=1, learning_rate=0.1))
 
 
 @pytest.mark.parametrize("build", [flat, nested])

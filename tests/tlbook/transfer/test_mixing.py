@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.tlbook.transfer.nets import blobs, tiny_backbone
-from tlbook.transfer import attach_head, fine_tune, training
-from tlbook.transfer.training import mixing_steps
+from tlbook.transfer import Recipe, attach_head, checkpoints, train
+from tlbook.transfer.mixing import mixing_steps
 
 import keras  # isort: skip
 
@@ -25,10 +25,10 @@ class Blend(keras.layers.Layer):
         return {key: blend(value) for key, value in data.items()}
 
 
-def run(augmentation, model=None, train=TRAIN, **settings):
+def run(augmentation, model=None, data=TRAIN, checkpoint=None, **settings):
     model = model or attach_head(tiny_backbone(), 2, frozen=False, seed=3)
-    settings = {"epochs": 2, "learning_rate": 0.01, "batch_size": 8, "progress": False} | settings
-    return model, fine_tune(model, train, VALIDATION, augmentation=augmentation, **settings)
+    recipe = Recipe(**{"epochs": 2, "learning_rate": 0.01, "batch_size": 8, "augmentation": augmentation} | settings)
+    return model, train(model, data, VALIDATION, recipe, checkpoint=checkpoint, progress=False)
 
 
 def same(a, b):
@@ -79,7 +79,7 @@ def test_mixed_labels_keep_the_network_from_being_sure():
     half = keras.layers.MixUp(1.0)
     sure = {}
     for name, layer in {"mixed": half, "plain": None}.items():
-        model, _ = run(layer, train=(images, labels), epochs=20, learning_rate=0.03)
+        model, _ = run(layer, data=(images, labels), epochs=20, learning_rate=0.03)
         logits = model.predict(images, verbose=0)
         sure[name] = np.abs(logits[:, 0] - logits[:, 1]).mean()
     assert sure["mixed"] < sure["plain"]
@@ -104,16 +104,16 @@ def test_continued_it_ends_with_the_same_weights(tmp_path):
     unbroken, _ = run(keras.layers.MixUp(0.4), epochs=4)
     path = tmp_path / "run.ckpt"
 
-    original, count = training.Run.end_epoch, []
+    write, count = checkpoints.write, []
 
-    def end_epoch(self, epoch, *arguments):
-        original(self, epoch, *arguments)
-        count.append(epoch)
+    def written(*arguments):
+        write(*arguments)
+        count.append(arguments)
         if len(count) == 2:
             raise Stop
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Run, "end_epoch", end_epoch)
+        patch.setattr(checkpoints, "write", written)
         with pytest.raises(Stop):
             run(keras.layers.MixUp(0.4), epochs=4, checkpoint=path)
     continued, history = run(keras.layers.MixUp(0.4), epochs=4, checkpoint=path)

@@ -160,3 +160,8 @@ def test_probe_checks_its_shapes():
     probe = Probe(np.zeros((3, 2)), np.zeros(2), 1.0, {1.0: 0.7}, {1.0: 0.5}, 10)
     with pytest.raises(ValueError, match="5 columns where 3"):
         probe.logits(np.zeros((4, 5)))
+
+
+def test_a_probe_is_shown_on_one_line():
+    probe = Probe(np.zeros((128, 3)), np.zeros(3), 0.01, {0.01: 0.7}, {0.01: 0.5}, 240)
+    assert repr(probe) == "Probe(128 features, 3 classes, C=0.01, n_train=240)"

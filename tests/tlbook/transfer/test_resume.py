@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.tlbook.transfer.nets import blobs, tiny_backbone
-from tlbook.transfer import CheckpointMismatch, attach_head, checkpoints, fine_tune, gradual_unfreezing, unfreeze
+from tlbook.transfer import CheckpointMismatch, Recipe, attach_head, checkpoints, gradual_unfreezing, unfreeze
+from tlbook.transfer import train as train_model
 from tools import ROOT
 
 import keras  # isort: skip
@@ -32,9 +33,8 @@ def run(checkpoint=None, *, model=None, train=TRAIN, **settings):
         "unfreezing": gradual_unfreezing(model, 2, every=2),
         "augmentation": augmentation,
         "restore_best": True,
-        "progress": False,
     } | settings
-    history = fine_tune(model, train, VALIDATION, checkpoint=checkpoint, **settings)
+    history = train_model(model, train, VALIDATION, Recipe(**settings), checkpoint=checkpoint, progress=False)
     return model, history
 
 
@@ -251,7 +251,6 @@ def test_an_error_in_training_puts_the_model_back(tmp_path, monkeypatch):
     start = model.get_weights()
     interrupt_after(monkeypatch, 1, MemoryError)
     with pytest.raises(MemoryError):
-        fine_tune(
-            model, TRAIN, VALIDATION, epochs=2, learning_rate=0.1, checkpoint=tmp_path / "run.npz", progress=False
-        )
+        recipe = Recipe(epochs=2, learning_rate=0.1)
+        train_model(model, TRAIN, VALIDATION, recipe, checkpoint=tmp_path / "run.npz", progress=False)
     assert all(np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tlbook._quiet  # noqa: F401  (before Keras)
-from tlbook.transfer import learning_rates
-from tlbook.transfer.optimizers import make_optimizer
+from tlbook.transfer import Recipe, learning_rates
+from tlbook.transfer.optimizers import GroupAdam, GroupSGD, make_optimizer
 from tlbook.transfer.schedules import Tabulated
 
 import keras  # isort: skip
@@ -70,7 +70,8 @@ def separate(name, rate, decay):
 def test_groups_train_as_under_optimisers_of_their_own(name, decay):
     together, apart = variables(), variables()
     factors = [0.1, 0.1, 2.0, 2.0]
-    ours = make_optimizer(name, 0.05, together, factors=factors, weight_decay=decay, momentum=0.8)
+    options = {"momentum": 0.8} if name == "sgd" else {}
+    ours = (GroupSGD if name == "sgd" else GroupAdam)(0.05, factors=factors, weight_decay=decay, **options)
     # Kernels and biases apart too, since only kernels decay.
     theirs = [separate(name, 0.05 * f, decay if len(v.shape) > 1 else 0.0) for f, v in zip(factors, apart, strict=True)]
     rng = np.random.default_rng(1)
@@ -88,20 +89,33 @@ def test_scaling_the_gradient_instead_would_not_do():
     """Why the factor multiplies the update: Adam divides the gradient's scale out again."""
     plain, scaled = variables()[:1], variables()[:1]
     gradient = keras.ops.convert_to_tensor(np.ones((3, 4)), "float32")
-    make_optimizer("adam", 0.05, plain, factors=[1.0]).apply([gradient], plain)
-    make_optimizer("adam", 0.05, scaled, factors=[1.0]).apply([gradient * 0.1], scaled)
+    GroupAdam(0.05).apply([gradient], plain)
+    GroupAdam(0.05).apply([gradient * 0.1], scaled)
     np.testing.assert_allclose(plain[0].numpy(), scaled[0].numpy(), atol=1e-5)
 
 
 def test_a_schedule_and_factors_together():
     weights = [keras.Variable(np.zeros(1), dtype="float32"), keras.Variable(np.zeros(1), dtype="float32")]
-    optimizer = make_optimizer("sgd", Tabulated(np.array([1.0, 0.5])), weights, factors=[1.0, 0.1], momentum=0.0)
+    optimizer = GroupSGD(Tabulated(np.array([1.0, 0.5])), factors=[1.0, 0.1], momentum=0.0)
     one = keras.ops.convert_to_tensor(np.ones(1), "float32")
     for _ in range(2):
         optimizer.apply([one, one], weights)
     assert [float(w.numpy()[0]) for w in weights] == pytest.approx([-1.5, -0.15])
 
 
-def test_unknown_optimiser():
-    with pytest.raises(ValueError, match="'adam', 'adamw' or 'sgd'"):
-        make_optimizer("lion", 0.1, variables(), factors=[1.0] * 4)
+@pytest.mark.parametrize(
+    ("settings", "kind", "decay"),
+    [
+        ({}, keras.optimizers.Adam, 0.0),
+        ({"optimizer": "adamw"}, keras.optimizers.Adam, 0.004),
+        ({"optimizer": "adamw", "weight_decay": 0.1}, keras.optimizers.Adam, 0.1),
+        ({"optimizer": "sgd", "momentum": 0.8}, keras.optimizers.SGD, 0.0),
+    ],
+)
+def test_the_optimiser_of_a_recipe(settings, kind, decay):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    config = make_optimizer(model, Recipe(**settings), 0.05).get_config()
+    assert isinstance(make_optimizer(model, Recipe(**settings), 0.05), kind)
+    assert config["weight_decay"] == decay
+    assert config.get("momentum", 0.8) == 0.8
+    assert config["factors"] is None
