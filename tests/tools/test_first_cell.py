@@ -158,7 +158,7 @@ def test_minutes_with_a_gpu_are_told_only_where_somebody_measured_them(tmp_path,
     monkeypatch.setattr(publish_notebooks, "ROOT", tmp_path)
     report = {"cores": 8, "notebooks": [{"name": "feature-extraction", "seconds": 30.0, "error": ""}]}
     path = tmp_path / publish_notebooks.GPU_REPORT
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     path.write_text(json.dumps(report))
     assert "hosted.welcome(cpu=1.6, cores=4, gpu=0.5)" in published_source()
     report["notebooks"][0]["error"] = "MemoryError"
