@@ -415,7 +415,10 @@ def available(monkeypatch, *names):
     monkeypatch.setattr(backbones.Info, "available", property(lambda info: info.name in names))
 
 
-def downloads(monkeypatch, otherwise=backbones.WeightsUnavailable("no network"), **outcomes):
+NO_NETWORK = backbones.WeightsUnavailable("no network")
+
+
+def downloads(monkeypatch, otherwise=NO_NETWORK, **outcomes):
     """What becomes of each download, None being success; returns the list of those tried."""
     tried = []
 
