@@ -160,11 +160,10 @@ def from_scratch(m: Material, change: str, seed: int) -> dict:
     return methods.values(methods.from_scratch(train, validation, seed, **recipe), test)
 
 
-def lp_ft(m: Material, seed: int, *, dropout: float = 0.0, **recipe) -> methods.Trained:
-    model = transfer.attach_head(m.backbone, probe(m, seed), dropout=dropout, seed=seed)
-    transfer.unfreeze(model)
+def lp_ft(m: Material, seed: int, **recipe) -> methods.Trained:
     recipe = RECIPE | {name: SETTINGS[m.dataset][name] for name in ("epochs", "learning_rate")} | recipe
-    return methods.train(model, few(m, seed), m.images()["validation"], seed, **recipe)
+    validation = m.images()["validation"]
+    return methods.lp_ft(m.backbone, few(m, seed), validation, seed, fitted=probe(m, seed), **recipe)
 
 
 def augmented(m: Material, change: str, seed: int) -> dict:

@@ -139,7 +139,7 @@ def first(pair: Pair, n: int = 32) -> Pair:
 @functools.cache
 def lower(m: Material, stage: str) -> tuple[keras.Model, View, np.ndarray]:
     """The part above a stage, activations of all images at it, and seconds an image took."""
-    low, up = transfer.divide(m.backbone, stage)
+    low, up = transfer.split_model(m.backbone, stage)
     low.predict(m.images()["train"][0][:64], batch_size=64, verbose=0)
     began = methods.clock()
     kept = {name: (low.predict(x, batch_size=64, verbose=0), y) for name, (x, y) in m.images().items()}
@@ -166,11 +166,10 @@ def surface(m: Material, method: str, images: int, seed: int) -> dict:
     if method in STAGES:
         body, view, an_image = lower(m, m.backbone.stages[STAGES[method]])
         probe.after(images * an_image)
-    model = transfer.attach_head(body, probe.classifier)
-    transfer.unfreeze(model)
     train, validation, test = m.few(view, images, seed, share=True)
-    tuned = methods.train(model, train, first(validation), seed, **gently(m, images)).after(probe.seconds)
-    return methods.values(tuned, test)
+    recipe = gently(m, images)
+    tuned = methods.lp_ft(body, train, first(validation), seed, fitted=probe.classifier, **recipe)
+    return methods.values(tuned.after(probe.seconds), test)
 
 
 @functools.lru_cache(maxsize=1)
@@ -272,7 +271,7 @@ def cut(origin: str, frozen: int, seed: int) -> dict:
     if frozen == len(whole.stages):
         low, upper = whole.model, keras.Sequential([keras.Input((whole.feature_dim,)), keras.layers.Identity()])
     else:
-        low, upper = transfer.divide(whole, whole.stages[frozen - 1])
+        low, upper = transfer.split_model(whole, whole.stages[frozen - 1])
         transfer.randomise(upper, seed=1000 + seed)
     model = transfer.attach_head(upper, 2, seed=1000 + seed, frozen=False)
     below = low.predict(x, batch_size=64, verbose=0), y

@@ -124,13 +124,13 @@ def gentle(seed: int) -> keras.Sequential:
     )
 
 
-# ---- training by gradient descent ----
+# ---- training by gradient descent; what is not named is the recipe ----
 
 
 def train(model: keras.Model, images: Pair, validation: Pair, seed: int, **recipe) -> Trained:
     """Train what is trainable."""
     began = clock()
-    history = transfer.fine_tune(model, images, validation, seed=seed, progress=False, **recipe)
+    history = transfer.train(model, images, validation, transfer.Recipe(seed=seed, **recipe), progress=False)
     return Trained(model, max(history.trainable_parameters), clock() - began, history)
 
 
@@ -168,12 +168,24 @@ def gradual_unfreezing(backbone: backbones.Backbone, images: Pair, validation: P
 
 
 def lp_ft(
-    backbone: backbones.Backbone, images: Pair, validation: Pair, seed: int, *, after_layer: str | None = None, **recipe
+    backbone: backbones.Backbone | keras.Model,
+    images: Pair,
+    validation: Pair,
+    seed: int,
+    *,
+    fitted: transfer.Probe | None = None,
+    after_layer: str | None = None,
+    dropout: float = 0.0,
+    **recipe,
 ) -> Trained:
-    """Kumar et al. 2022: the probe as head, then all layers, or those after one."""
-    probe = linear_probe(backbone, images, validation)
-    transfer.unfreeze(probe.classifier, after_layer=after_layer)
-    return train(probe.classifier, images, validation, seed, **recipe).after(probe.seconds)
+    """Kumar et al. 2022: the probe as head, then all layers, or those after one. A probe that is given took no time."""
+    began = clock()
+    if fitted is None:  # here, since transfer.lp_ft would take features that are stored
+        fitted = probe(*((features.extract(backbone, x, cache=False), y) for x, y in (images, validation))).classifier
+    recipe = transfer.Recipe(seed=seed, **recipe)
+    options = {"probe": fitted, "after_layer": after_layer, "dropout": dropout, "progress": False}
+    model, history = transfer.lp_ft(backbone, images, validation, recipe, **options)
+    return Trained(model, max(history.trainable_parameters), clock() - began, history)
 
 
 # ---- on features that are there already ----

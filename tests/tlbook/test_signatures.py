@@ -13,7 +13,7 @@ import tlbook
 
 # What a single chapter draws with is no part of the reference.
 PACKAGES = sorted(one.name for one in pkgutil.iter_modules(tlbook.__path__) if one.ispkg and one.name != "figures")
-OPTIONS = ("names", "reference", "confidence", "n_resamples", "seed")  # in this order
+OPTIONS = ("margin", "names", "reference", "confidence", "n_resamples", "seed")  # in this order
 
 
 def functions():
@@ -33,7 +33,7 @@ def test_shared_arguments_have_one_place(signature):
     by_position = [name for name in arguments if name not in named]
     # required names are data: of the augmentations to combine, say
     given = {name for name in by_position if name != "names" or arguments[name].default is not inspect.Parameter.empty}
-    assert not given & set(OPTIONS[:4]), "these are given by name"
+    assert not given & set(OPTIONS[:5]), "these are given by name"
     shared = [name for name in named if name in OPTIONS]
     assert shared == sorted(shared, key=OPTIONS.index)
     if "class_names" in by_position:

@@ -54,11 +54,19 @@ from tlbook.evaluation.paired import (
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
 from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
-from tlbook.evaluation.runs import CheapestAsGood, cheapest_as_good, compare_runs, pack_right, unpack_right
+from tlbook.evaluation.runs import (
+    CheapestWithin,
+    VarianceComponents,
+    cheapest_within,
+    compare_runs,
+    pack_right,
+    unpack_right,
+    variance_components,
+)
 from tlbook.evaluation.test_time import average_views
 
 __all__ = [
-    "CheapestAsGood",
+    "CheapestWithin",
     "Estimate",
     "PairedTest",
     "PrecisionRecall",
@@ -66,6 +74,7 @@ __all__ = [
     "Roc",
     "SeedSpread",
     "Threshold",
+    "VarianceComponents",
     "accuracy",
     "average_precision",
     "average_views",
@@ -74,7 +83,7 @@ __all__ = [
     "bootstrap",
     "brier_score",
     "by_verdict",
-    "cheapest_as_good",
+    "cheapest_within",
     "compare_all",
     "compare_runs",
     "compare_with_reference",
@@ -103,6 +112,7 @@ __all__ = [
     "runs_by",
     "seed_spread",
     "unpack_right",
+    "variance_components",
     "wilson",
     "wilson_bounds",
     "worst_group",

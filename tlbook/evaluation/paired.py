@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
+from tlbook._checks import number
 from tlbook.evaluation.inputs import confidence_level, pair
 from tlbook.evaluation.intervals import Estimate, _z
+from tlbook.evaluation.power import _smallest_by_mcnemar, _smallest_by_t
 
 __all__ = ["PairedTest", "compare_all", "holm", "mcnemar", "paired_bootstrap", "paired_t"]
 
@@ -42,6 +44,20 @@ class PairedTest:
         A and B are told apart if the p-value is below 1 − confidence.
     adjusted_p : float or None
         The p-value corrected for several comparisons; decides if present.
+    comparisons : int
+        How many were made together. Then the interval is at confidence 1 − (1 − ``confidence``) / ``comparisons``, so
+        that all hold at once (Bonferroni), and reaches to 0 or no further where Holm's p-value says so.
+    standard_error : float or None
+        Of the difference; None where the test has none (McNemar's exact test).
+    df : float
+        Degrees of freedom of the standard error.
+    margin : float or None
+        The largest loss that would not matter, as a share: 0.01 is one point.
+
+    Raises
+    ------
+    ValueError
+        A margin that is not between 0 and 1.
     """
 
     names: tuple[str, str]
@@ -53,6 +69,14 @@ class PairedTest:
     only_b: int | None = None
     confidence: float = 0.95
     adjusted_p: float | None = None
+    comparisons: int = 1
+    standard_error: float | None = None
+    df: float = math.inf
+    margin: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.margin is not None:
+            number(self.margin, "margin", 0, 1, "()", hint="as a share, such as 0.01 for one point")
 
     @property
     def winner(self) -> str | None:
@@ -63,16 +87,73 @@ class PairedTest:
         return self.names[0] if self.difference.value > 0 else self.names[1]
 
     @property
+    def non_inferior(self) -> tuple[str, ...]:
+        """Names of those that are shown to be less than ``margin`` worse than the other, by the interval.
+
+        An end of a 95 % interval is a test at level 2.5 %. Both names: the two are equivalent, the whole interval lies
+        within ± ``margin`` (two one-sided tests: Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657; Lakens 2017,
+        Soc. Psychol. Personal. Sci. 8:355). Empty without a margin.
+        """
+        if self.margin is None:
+            return ()
+        shown = (self.difference.low > -self.margin, self.difference.high < self.margin)
+        return tuple(name for name, one in zip(self.names, shown, strict=True) if one)
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference that this comparison would have found with 80 % power.
+
+        It rests on the noise (the standard error; for McNemar's test the number of images and the share on which
+        exactly one is right) and on the level corrected for the number of comparisons, never on the observed difference.
+        Infinite where no difference would have been found, None where the noise is not known.
+        """
+        level = (1 - self.confidence) / self.comparisons
+        if self.standard_error is not None:
+            return _smallest_by_t(self.standard_error, self.df, level) if self.standard_error else None
+        if self.only_a is not None and self.only_b is not None:
+            return _smallest_by_mcnemar(self.n, (self.only_a + self.only_b) / self.n, level)
+        return None
+
+    @property
     def verdict(self) -> str:
-        """``"A is better"``, ``"B is better"`` (with their names) or ``"cannot tell"``."""
-        return f"{self.winner} is better" if self.winner is not None else "cannot tell"
+        """One of these, with the names and the margin.
+
+        ``"A is better"``, with ``", by less than 1.0 points"`` if the other is not inferior either; ``"A and B differ by
+        less than 1.0 points"``; ``"A is less than 1.0 points worse than B"``; ``"cannot tell"``.
+        """
+        if self.winner is not None:
+            closely = f", by less than {self._size(self.margin)}" if len(self.non_inferior) == 2 else ""
+            return f"{self.winner} is better{closely}"
+        if len(self.non_inferior) == 2:
+            return f"{self.names[0]} and {self.names[1]} differ by less than {self._size(self.margin)}"
+        for name, other in (self.names, self.names[::-1]):
+            if name in self.non_inferior:
+                return f"{name} is less than {self._size(self.margin)} worse than {other}"
+        return "cannot tell"
 
     def __str__(self) -> str:
         a, b = self.names
         parts = [f"{a} − {b}: {self.difference}"]
         if self.only_a is not None:
             parts.append(f"only {a} right on {self.only_a} of {self.n}, only {b} on {self.only_b}")
-        return "; ".join([*parts, f"{self.p_text}: {self.verdict}"])
+        parts.append(f"{self.p_text}: {self.verdict}")
+        if self.detectable is not None:
+            parts.append(self.detectable_text)
+        return "; ".join(parts)
+
+    def _size(self, difference: float | None) -> str:
+        return f"{100 * difference:.1f} points" if self.difference.unit == "points" else f"{difference:.3g}"
+
+    @property
+    def detectable_text(self) -> str:
+        """:attr:`detectable` in words: ``"detectable from 2.6 points"``, or that nothing was, or that it is unknown."""
+        if self.detectable is None:
+            return "detectable difference unknown"
+        return (
+            "no difference detectable"
+            if math.isinf(self.detectable)
+            else f"detectable from {self._size(self.detectable)}"
+        )
 
     @property
     def p_text(self) -> str:
@@ -80,6 +161,45 @@ class PairedTest:
         shown = self.p_value if self.adjusted_p is None else self.adjusted_p
         corrected = "" if self.adjusted_p is None else " (corrected)"
         return ("p < 0.001" if shown < 0.001 else f"p = {shown:.3f}") + corrected
+
+
+def _agreeing(test: PairedTest) -> PairedTest:
+    """The test with an interval that reaches to 0 where it cannot tell, and no further than 0 where it can."""
+    low, high = test.difference.low, test.difference.high
+    if test.winner is None:
+        low, high = min(low, 0.0), max(high, 0.0)
+    elif test.difference.value > 0:
+        low = max(low, 0.0)
+    else:
+        high = min(high, 0.0)
+    return replace(test, difference=replace(test.difference, low=low, high=high))
+
+
+def _together(tests: Sequence[PairedTest], confidence: float) -> list[PairedTest]:
+    """Tests made at ``_each``'s confidence, with Holm's p-values."""
+    adjusted = holm([test.p_value for test in tests])
+    return [
+        _agreeing(replace(test, adjusted_p=float(p), confidence=float(confidence), comparisons=len(tests)))
+        for test, p in zip(tests, adjusted, strict=True)
+    ]
+
+
+def _each(confidence: float, comparisons: int) -> float:
+    """Confidence of each interval such that all hold at once with ``confidence`` (Bonferroni)."""
+    return 1 - (1 - confidence_level(confidence)) / comparisons
+
+
+def _score_low(b: int, c: int, n: int, z: float) -> float:
+    """Lower end of Tango's score interval of (b − c) / n."""
+    if c == n:
+        return -1.0
+
+    def excess(d: float) -> float:
+        half = (b + c - (2 * n - b + c) * d) / 2
+        share = (half + math.sqrt(max(half**2 + 2 * n * c * d * (1 - d), 0.0))) / (2 * n)  # only B right, if d is true
+        return b - c - n * d - z * math.sqrt(max(n * (2 * share + d * (1 - d)), 0.0))
+
+    return float(optimize.brentq(excess, -1.0, (b - c) / n - 1e-9, xtol=1e-12))
 
 
 def _right(labels: Any, pred_a: Any, pred_b: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -100,6 +220,7 @@ def mcnemar(
     pred_a: Any,
     pred_b: Any,
     *,
+    margin: float | None = None,
     names: tuple[str, str] = ("A", "B"),
     confidence: float = 0.95,
 ) -> PairedTest:
@@ -111,11 +232,11 @@ def mcnemar(
     :math:`P(X \le \min(b, c))`, :math:`X \sim B(m, 1/2)`, at most 1 (McNemar
     1947, Psychometrika 12:153; Dietterich 1998, Neural Computation 10:1895).
 
-    The interval of the difference is that of Bonett and Price (2012,
-    J. Educ. Behav. Stat. 37:479): with one image added to each of b and c,
-    :math:`\tilde d \pm z\sqrt{(\tilde p_b + \tilde p_c - \tilde d^2)/(n+2)}`. The verdict
-    follows the exact p-value, which is the stricter of the two: now and then the interval
-    excludes 0 and the verdict is still "cannot tell".
+    The interval of the difference is the score interval of Tango (1998, Stat. Med. 17:891): the differences that
+    a score test on the same table does not reject. At its ends it keeps its level, which the simpler interval of
+    Bonett and Price does not (6 instead of 2.5 % where few images are discordant), so a claim of non-inferiority can
+    rest on it. The exact p-value is the stricter of the two: where it cannot tell and the score interval excludes
+    0, the end is set to 0.
 
     Parameters
     ----------
@@ -123,6 +244,9 @@ def mcnemar(
         True classes of the images that both models answered.
     pred_a, pred_b : array_like of int, shape (n,)
         Classes that the two models predict.
+    margin : float, optional
+        The largest loss that would not matter, as a share; then the verdict may also be that one is "less than
+        1.0 points worse" than the other, or that they differ by less. Set it before looking at the results.
     names : tuple of two str
         How the models are called in the verdict.
     confidence : float
@@ -151,18 +275,11 @@ def mcnemar(
     only_a = int((right_a & ~right_b).sum())
     only_b = int((right_b & ~right_a).sum())
     p_value = min(1.0, 2 * float(stats.binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)))
-    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    centre = share_a - share_b
-    half = _z(confidence) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
-    difference = Estimate(
-        (only_a - only_b) / n,
-        max(-1.0, centre - half),
-        min(1.0, centre + half),
-        n,
-        float(confidence),
-        "points",
-    )
-    return PairedTest(_names(names), difference, p_value, "McNemar, exact", n, only_a, only_b, float(confidence))
+    z = _z(confidence)
+    low, high = _score_low(only_a, only_b, n, z), -_score_low(only_b, only_a, n, z)
+    difference = Estimate((only_a - only_b) / n, low, high, n, float(confidence), "points")
+    test = PairedTest(_names(names), difference, p_value, "McNemar, exact", n, only_a, only_b, float(confidence))
+    return _agreeing(replace(test, margin=margin))
 
 
 def paired_bootstrap(
@@ -243,16 +360,8 @@ def paired_bootstrap(
     below, above = int((differences <= _ROUNDING).sum()), int((differences >= -_ROUNDING).sum())
     p_value = min(1.0, 2 * (1 + min(below, above)) / (1 + n_resamples))
     difference = Estimate(float(observed), float(low), float(high), n, confidence, unit)
-    return PairedTest(
-        _names(names),
-        difference,
-        p_value,
-        "paired bootstrap",
-        n,
-        only_a,
-        only_b,
-        confidence,
-    )
+    test = PairedTest(_names(names), difference, p_value, "paired bootstrap", n, only_a, only_b, confidence)
+    return _agreeing(replace(test, standard_error=float(differences.std(ddof=1))))
 
 
 def paired_t(
@@ -292,17 +401,19 @@ def paired_t(
     confidence = confidence_level(confidence)
     gaps = first - second
     n = gaps.size
-    value = float(gaps.mean())
+    value, error = float(gaps.mean()), float(gaps.std(ddof=1)) / math.sqrt(n)
     if np.ptp(gaps) < _ROUNDING:
         value = value if abs(value) > _ROUNDING else 0.0
         low = high = value
+        error = 0.0
         p_value = 1.0 if value == 0 else 0.0
     else:
         test = stats.ttest_rel(first, second)
         interval = test.confidence_interval(confidence)
         low, high, p_value = float(interval.low), float(interval.high), float(test.pvalue)
     difference = Estimate(value, low, high, n, confidence, unit)
-    return PairedTest(_names(names), difference, p_value, "paired t over seeds", n, confidence=confidence)
+    test = PairedTest(_names(names), difference, p_value, "paired t over seeds", n, confidence=confidence)
+    return replace(test, standard_error=error, df=n - 1)
 
 
 def holm(p_values: Any) -> np.ndarray:
@@ -336,6 +447,7 @@ def compare_all(
     labels: Any,
     predictions: Mapping[str, Any],
     *,
+    margin: float | None = None,
     reference: str | None = None,
     confidence: float = 0.95,
 ) -> list[PairedTest]:
@@ -346,6 +458,8 @@ def compare_all(
     labels : array_like of int, shape (n,)
     predictions : mapping of str to array_like of int, shape (n,)
         Predicted classes under each model's name.
+    margin : float, optional
+        As for :func:`mcnemar`.
     reference : str, optional
         Compare every other model with this one only, which costs fewer
         comparisons than all pairs.
@@ -353,7 +467,7 @@ def compare_all(
     Returns
     -------
     list of PairedTest
-        Each with ``adjusted_p``, which decides its verdict.
+        Each with ``adjusted_p``, which decides its verdict, and with an interval that holds together with the others.
     """
     if len(predictions) < 2:
         raise ValueError(f"a comparison needs at least two models, but there is {len(predictions)}")
@@ -363,6 +477,8 @@ def compare_all(
         pairs = [(name, reference) for name in predictions if name != reference]
     else:
         raise ValueError(f"no model is called {reference!r}; there are {', '.join(predictions)}")
-    tests = [mcnemar(labels, predictions[a], predictions[b], names=(a, b), confidence=confidence) for a, b in pairs]
-    adjusted = holm([test.p_value for test in tests])
-    return [replace(test, adjusted_p=float(p)) for test, p in zip(tests, adjusted, strict=True)]
+    each = _each(confidence, len(pairs))
+    tests = [
+        mcnemar(labels, predictions[a], predictions[b], margin=margin, names=(a, b), confidence=each) for a, b in pairs
+    ]
+    return _together(tests, confidence)

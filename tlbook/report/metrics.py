@@ -109,9 +109,7 @@ def _counted(metric: Callable[..., Estimate]) -> Callable[[Answers, int | None],
 
 def _ranked(metric: Callable[..., Estimate]) -> Callable[[Answers, int], Estimate]:
     """A metric of how the class's probability ranks the images."""
-    return lambda a, pos_label: metric(
-        a.labels, a.p[:, pos_label], pos_label=pos_label, confidence=a.confidence, seed=a.seed
-    )
+    return lambda a, pos_label: metric(a.labels, a.p[:, pos_label], pos_label=pos_label, confidence=a.confidence)
 
 
 def _averaged(metric: Callable[[Any, Any], float]) -> Callable[[Answers], Estimate]:

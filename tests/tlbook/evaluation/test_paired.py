@@ -1,17 +1,19 @@
 """Paired tests against SciPy, statsmodels and a published example."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import power_proportions_2indep
 
 from tlbook import evaluation as ev
+from tlbook.evaluation import paired
 
 COUNTS = st.integers(0, 40)
 
@@ -49,26 +51,46 @@ def test_mcnemar_agrees_with_statsmodels_and_scipy(both, only_a, only_b, neither
 
 def test_mcnemar_of_a_published_example():
     # Fagerland, Lydersen and Laake 2014, Stat. Med. 33:2850: airway hyper-responsiveness before and after
-    # transplantation (Bentur et al. 2009), 1, 1, 7, 12 of 21; exact p 0.0703, Bonett–Price interval −0.508 to −0.013
+    # transplantation (Bentur et al. 2009), 1, 1, 7, 12 of 21; exact p 0.0703, Tango's score interval −0.517 to −0.026
     found = ev.mcnemar(*predictions(1, 1, 7, 12))
     assert found.p_value == 18 / 256
     assert found.difference.value == pytest.approx(-6 / 21)
-    assert (round(found.difference.low, 3), round(found.difference.high, 3)) == (-0.508, -0.013)
+    assert (round(found.difference.low, 3), round(-paired._score_low(7, 1, 21, 1.959964), 3)) == (-0.517, -0.026)
+    # which the exact test does not confirm: the interval that is shown reaches to 0
+    assert found.difference.high == 0
     assert found.verdict == "cannot tell"
 
 
-def test_bonett_price_by_hand():
-    found = ev.mcnemar(*predictions(80, 12, 3, 5), confidence=0.9).difference
-    b, c, n = 13 / 102, 4 / 102, 102
-    half = stats.norm.ppf(0.95) * math.sqrt((b + c - (b - c) ** 2) / n)
-    assert (found.low, found.high) == (pytest.approx(b - c - half), pytest.approx(b - c + half))
-    assert (found.n, found.confidence, found.unit) == (100, 0.9, "points")
+@given(COUNTS, COUNTS, COUNTS, COUNTS, st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_interval_holds_what_the_score_test_does_not_reject(both, only_a, only_b, neither, confidence):
+    """Tango 1998: at the ends the score, with the shares that are likeliest under that difference, is ±z."""
+    n = both + only_a + only_b + neither
+    if not n:
+        return
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    low = paired._score_low(only_a, only_b, n, z)
+    assert -1 <= low <= (only_a - only_b) / n
+    if not 0.001 < low + 1 < 1.999:
+        return
+    # the likeliest share of "only B" where the difference is low, by a search over all shares
+    share = np.linspace(max(0, -low), (1 - low) / 2, 20_001)[1:-1]
+    rest = n - only_a - only_b
+    with np.errstate(divide="ignore"):
+        likelihood = special.xlogy(only_a, share + low) + special.xlogy(only_b, share)
+        likelihood += special.xlogy(rest, 1 - 2 * share - low)
+    best = share[likelihood.argmax()]
+    score = (only_a - only_b - n * low) / np.sqrt(n * (2 * best + low - low**2))
+    assert score == pytest.approx(z, rel=5e-3)
+    found = ev.mcnemar(*predictions(both, only_a, only_b, neither), confidence=confidence).difference
+    assert (found.n, found.confidence, found.unit) == (n, confidence, "points")
+    assert found.low == pytest.approx(low) or found.low == 0
 
 
 def test_degenerate_comparisons():
     same = ev.mcnemar([0, 1, 1], [0, 0, 1], [0, 0, 1])
     assert (same.p_value, same.difference.value, same.verdict) == (1, 0, "cannot tell")
     assert same.difference.low < 0 < same.difference.high
+    assert str(same).endswith("p = 1.000: cannot tell; no difference detectable")
     one = ev.mcnemar([0], [0], [1])
     assert (one.p_value, one.only_a, one.n, one.verdict) == (1, 1, 1, "cannot tell")
     assert one.difference.high == 1  # cut off at the largest difference there is
@@ -81,15 +103,15 @@ def test_verdict_and_text():
     found = ev.mcnemar(*predictions(900, 30, 10, 60), names=("tuned", "probe"))
     assert (found.verdict, found.winner) == ("tuned is better", "tuned")
     assert str(found) == (
-        "tuned − probe: +2.0 points (0.7 to 3.3); only tuned right on 30 of 1000, only probe on 10; "
-        "p = 0.002: tuned is better"
+        "tuned − probe: +2.0 points (0.8 to 3.4); only tuned right on 30 of 1000, only probe on 10; "
+        "p = 0.002: tuned is better; detectable from 1.8 points"
     )
     found = ev.mcnemar(*predictions(900, 10, 30, 60))
     assert (found.verdict, found.winner) == ("B is better", "B")
     found = ev.mcnemar(*predictions(900, 20, 20, 60))
     assert (found.verdict, found.winner) == ("cannot tell", None)
-    assert str(found).endswith("p = 1.000: cannot tell")
-    assert str(ev.mcnemar(*predictions(0, 100, 0, 0))).endswith("p < 0.001: A is better")
+    assert str(found).endswith("p = 1.000: cannot tell; detectable from 1.8 points")
+    assert "p < 0.001: A is better;" in str(ev.mcnemar(*predictions(0, 100, 0, 0)))
     # 6 : 0 has p = 1/32, 5 : 0 has 1/16
     assert ev.mcnemar(*predictions(9, 6, 0, 0)).verdict == "A is better"
     assert ev.mcnemar(*predictions(9, 5, 0, 0)).verdict == "cannot tell"
@@ -104,8 +126,6 @@ def test_a_p_value_at_the_limit_tells_nothing():
 
 def test_text_at_one_in_a_thousand():
     test = ev.mcnemar(*predictions(900, 30, 10, 60))
-    from dataclasses import replace
-
     assert "p = 0.001:" in str(replace(test, p_value=0.001))
     assert "p < 0.001:" in str(replace(test, p_value=0.000999))
     assert ev.PairedTest(test.names, test.difference, 0.049, "x", 1).winner == "A"
@@ -352,36 +372,138 @@ def test_images_needed_gives_the_power_that_statsmodels_computes(p, gap, power, 
 
 def test_98_1_against_98_6():
     assert ev.images_needed(0.981, 0.986) == 10_189
-    assert ev.images_needed_paired(0.981, 0.986, discordant=0.01) == 3_138
+    assert ev.images_needed_paired(0.981, 0.986, discordant=0.01) == 3_373
+
+
+def exact_power(n, gap, psi, level, trials=200_000):
+    """Share of simulated test sets on which McNemar's exact test finds the better model."""
+    counts = np.random.default_rng(n).multinomial(n, [(psi + gap) / 2, (psi - gap) / 2, 1 - psi], size=trials)
+    won, lost = counts[:, 0], counts[:, 1]
+    p = 2 * stats.binom.cdf(np.minimum(won, lost), won + lost, 0.5)
+    return ((p < level) & (won > lost)).mean()
 
 
 @pytest.mark.parametrize(
     ("a", "b", "discordant", "power", "confidence"),
-    [(0.9, 0.93, 0.07, 0.8, 0.95), (0.9, 0.93, None, 0.9, 0.95), (0.8, 0.85, 0.2, 0.7, 0.99)],
+    [
+        (0.9, 0.93, 0.07, 0.8, 0.95),
+        (0.9, 0.93, None, 0.9, 0.95),
+        (0.8, 0.85, 0.2, 0.7, 0.99),
+        (0.9, 0.95, 0.05, 0.8, 0.95),
+        (0.981, 0.986, 0.01, 0.8, 0.95),
+    ],
 )
 def test_images_needed_paired_gives_the_power_it_promises(a, b, discordant, power, confidence):
     n = ev.images_needed_paired(a, b, discordant=discordant, power=power, confidence=confidence)
     assert n == ev.images_needed_paired(b, a, discordant=discordant, power=power, confidence=confidence)
     psi = discordant or a * (1 - b) + b * (1 - a)
-    more, less = (psi + b - a) / 2, (psi - b + a) / 2
-    counts = np.random.default_rng(0).multinomial(n, [more, less, 1 - psi], size=20_000)
-    won, lost = counts[:, 0], counts[:, 1]
-    # the test of the formula is McNemar's without continuity correction
-    z = (won - lost) / np.sqrt(np.maximum(won + lost, 1))
-    rejected = np.abs(z) > stats.norm.ppf(0.5 + confidence / 2)
-    assert rejected.mean() == pytest.approx(power, abs=0.015)
+    found = exact_power(n, b - a, psi, 1 - confidence)
+    # 200,000 test sets: the standard error is 0.1 points; a single image adds little
+    assert power - 0.004 < found < power + 0.02
+    # the formula for the test without continuity correction promises too much
+    z, z_power = stats.norm.ppf(0.5 + confidence / 2), stats.norm.ppf(power)
+    formula = math.ceil((z * math.sqrt(psi) + z_power * math.sqrt(psi - (b - a) ** 2)) ** 2 / (b - a) ** 2)
+    assert exact_power(formula, b - a, psi, 1 - confidence) < power - 0.005
 
 
-def test_images_needed_paired_by_hand():
-    # psi = 0.1, delta = 0.05: (1.959964 sqrt 0.1 + 0.841621 sqrt 0.0975)^2 / 0.0025 = 311.9
-    assert ev.images_needed_paired(0.9, 0.95, discordant=0.1) == 312
-    # nothing but the difference is discordant: 1.959964^2 * 0.05 / 0.0025 with the rest, (… + 0.841621 sqrt(0.0475))^2
-    assert ev.images_needed_paired(0.9, 0.95, discordant=0.05) == math.ceil(
-        (1.959964 * math.sqrt(0.05) + 0.841621 * math.sqrt(0.0475)) ** 2 / 0.0025
-    )
+def test_images_needed_paired_at_the_ends():
     # errors independent: psi = 0.9 · 0.05 + 0.95 · 0.1 = 0.14
     assert ev.images_needed_paired(0.9, 0.95) == ev.images_needed_paired(0.9, 0.95, discordant=0.14)
-    assert ev.images_needed_paired(1.0, 0.0) == ev.images_needed_paired(1.0, 0.0, discordant=1.0) == 4
+    # one always right, the other never: 6 : 0 is the first that p < 0.05 tells
+    assert ev.images_needed_paired(1.0, 0.0) == ev.images_needed_paired(1.0, 0.0, discordant=1.0) == 6
+
+
+# what could have been found
+
+
+@pytest.mark.parametrize(("n", "share"), [(1000, 0.04), (300, 0.1), (2000, 0.005), (100, 0.0)])
+@pytest.mark.parametrize("comparisons", [1, 6])
+def test_the_detectable_difference_is_found_four_times_in_five(n, share, comparisons):
+    half = round(n * share / 2)
+    test = ev.mcnemar(*predictions(n - 2 * half, half, half, 0))
+    test = replace(test, comparisons=comparisons)
+    gap = test.detectable
+    assert exact_power(n, gap, max(share, gap), 0.05 / comparisons, 100_000) == pytest.approx(0.8, abs=0.006)
+    # it does not depend on what was seen to differ
+    assert replace(test, difference=replace(test.difference, value=0.5)).detectable == gap
+
+
+def test_what_is_detectable_by_t():
+    test = ev.paired_t([2, 4, 6], [1, 2, 3])
+    expected = (stats.t.ppf(0.975, 2) + stats.t.ppf(0.8, 2)) / math.sqrt(3)
+    assert test.detectable == pytest.approx(expected)
+    assert (test.standard_error, test.df) == (pytest.approx(1 / math.sqrt(3)), 2)
+    stricter = replace(test, comparisons=4, confidence=0.9)
+    assert stricter.detectable == pytest.approx((stats.t.ppf(1 - 0.0125, 2) + stats.t.ppf(0.8, 2)) / math.sqrt(3))
+    always = ev.paired_t([0.3, 0.4], [0.1, 0.2])  # no spread: nothing is known
+    assert always.detectable is None
+    assert "detectable" not in str(always)
+    assert always.detectable_text == "detectable difference unknown"
+    drawn = ev.paired_bootstrap(*predictions(60, 20, 8, 12))
+    assert drawn.detectable == pytest.approx(2.8016 * drawn.standard_error, rel=1e-4)
+    assert ev.PairedTest(("a", "b"), drawn.difference, 0.04, "x", 1).detectable is None
+    assert ev.mcnemar([0] * 5, [0] * 5, [1] * 5).detectable == math.inf
+    assert "detectable from 0.123" in str(
+        replace(drawn, difference=replace(drawn.difference, unit=""), standard_error=0.0438)
+    )
+
+
+# margins
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "p", "verdict", "not_worse"),
+    [
+        (-0.004, 0.001, 0.006, 0.5, "A and B differ by less than 1.0 points", ("A", "B")),
+        (-0.004, 0.011, 0.026, 0.2, "A is less than 1.0 points worse than B", ("A",)),
+        (-0.026, -0.011, 0.004, 0.2, "B is less than 1.0 points worse than A", ("B",)),
+        (-0.026, 0.001, 0.026, 0.9, "cannot tell", ()),
+        (0.002, 0.005, 0.008, 0.01, "A is better, by less than 1.0 points", ("A", "B")),
+        (-0.008, -0.005, -0.002, 0.01, "B is better, by less than 1.0 points", ("A", "B")),
+        (0.002, 0.015, 0.028, 0.01, "A is better", ("A",)),
+        (-0.01, 0.0, 0.01, 1.0, "cannot tell", ()),  # ends at the margin do not show it
+    ],
+)
+def test_verdicts_with_a_margin(low, value, high, p, verdict, not_worse):
+    test = ev.PairedTest(("A", "B"), ev.Estimate(value, low, high, 1000, unit="points"), p, "x", 1000, margin=0.01)
+    assert (test.verdict, test.non_inferior) == (verdict, not_worse)
+    assert replace(test, margin=None).non_inferior == ()
+    assert replace(test, margin=None).verdict in ("A is better", "B is better", "cannot tell")
+
+
+def test_margins_are_shares():
+    for bad in (0, 1, 2.0, -0.01, math.nan):
+        with pytest.raises(ValueError, match=r"margin=.*as a share, such as 0.01 for one point"):
+            ev.mcnemar([0, 1], [0, 1], [0, 1], margin=bad)
+    found = ev.mcnemar(*predictions(990, 5, 5, 0), margin=0.02, names=("x", "y"))
+    assert found.verdict == "x and y differ by less than 2.0 points"
+    (one,) = ev.compare_all(*two_of(predictions(990, 5, 5, 0)), margin=0.02)
+    assert one.verdict == "a and b differ by less than 2.0 points"
+
+
+def two_of(data):
+    labels, a, b = data
+    return labels, {"a": a, "b": b}
+
+
+@pytest.mark.parametrize(("n", "discordant"), [(300, 0.03), (300, 0.1), (1000, 0.02), (1000, 0.04), (1000, 0.1)])
+def test_a_loss_of_just_the_margin_is_called_none_in_at_most_one_experiment_in_forty(n, discordant):
+    """Every table that there is, weighed by its chance, with a true difference of −margin; Bonett and Price's beside."""
+    margin = 0.02
+    more, less = (discordant + margin) / 2, (discordant - margin) / 2
+    counts = np.random.default_rng(n).multinomial(n, [less, more, 1 - discordant], size=100_000)
+    tables, times = np.unique(counts[:, :2], axis=0, return_counts=True)
+    z = stats.norm.ppf(0.975)
+    shown = np.array([paired._score_low(int(a), int(b), n, z) > -margin for a, b in tables])
+    assert (shown * times).sum() / 100_000 < 0.0265
+    share_a, share_b = (tables.T + 1) / (n + 2)
+    gap = share_a - share_b
+    simpler = gap - z * np.sqrt((share_a + share_b - gap**2) / (n + 2)) > -margin
+    if discordant < 2 * margin and n == 300:
+        assert (simpler * times).sum() / 100_000 > 0.028
+
+
+# sample size refuses
 
 
 @pytest.mark.parametrize("function", [ev.images_needed, ev.images_needed_paired])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from tlbook import evaluation
 
@@ -16,18 +19,28 @@ def drawn(p: float, seed: int, runs: int = 5, n: int = 1000) -> np.ndarray:
     return np.random.default_rng(seed).random((runs, n)) < p
 
 
-def test_the_larger_p_value_and_the_wider_interval_count():
-    a, b = drawn(0.93, 0), drawn(0.90, 1)
+def test_it_is_a_two_way_layout_with_both_factors_random():
+    """Against statsmodels' table of the analysis of variance."""
+    a, b = drawn(0.8, 0, n=24), drawn(0.7, 1, n=24)
+    a[:2, :10] = True  # runs and images that add to the residual
+    b[2:, 12:18] = False
     test = evaluation.compare_runs(a, b, names=("a", "b"))
-    over_runs = stats.ttest_rel(a.mean(1), b.mean(1))
-    over_images = stats.ttest_rel(a.mean(0), b.mean(0))
-    assert test.p_value == pytest.approx(max(over_runs.pvalue, over_images.pvalue))
-    widths = [t.confidence_interval(0.95) for t in (over_runs, over_images)]
-    wider = max(widths, key=lambda i: i.high - i.low)
-    assert (test.difference.low, test.difference.high) == pytest.approx((wider.low, wider.high))
-    assert test.difference.value == pytest.approx(a.mean() - b.mean())
-    assert test.n == 5
-    assert test.winner == "a"
+    gaps = a.astype(float) - b
+    run, image = np.indices(gaps.shape)
+    data = pd.DataFrame({"gap": gaps.ravel(), "run": run.ravel(), "image": image.ravel()})
+    table = anova_lm(ols("gap ~ C(run) + C(image)", data).fit())
+    squares = (table["mean_sq"] / gaps.size).to_numpy()
+    r, c, e = squares
+    assert r > e and c > e
+    variance = r + c - e
+    df = variance**2 / (squares**2 / table["df"].to_numpy()).sum()
+    assert (test.standard_error, test.df) == (pytest.approx(np.sqrt(variance)), pytest.approx(df))
+    half = stats.t.ppf(0.975, df) * np.sqrt(variance)
+    mean = a.mean() - b.mean()
+    assert test.difference.value == pytest.approx(mean)
+    assert (test.difference.low, test.difference.high) == pytest.approx((mean - half, mean + half))
+    assert test.p_value == pytest.approx(2 * stats.t.sf(abs(mean) / np.sqrt(variance), df))
+    assert (test.n, test.method) == (5, "t over runs and images")
 
 
 def test_one_lucky_run_does_not_make_a_method_better():
@@ -47,58 +60,134 @@ def test_a_few_images_do_not_make_a_method_better():
     assert evaluation.compare_runs(a, b).verdict == "cannot tell"
 
 
-def test_false_alarms_stay_below_the_level():
-    rng = np.random.default_rng(0)
-    alarms = 0
-    for _ in range(300):
-        hard = rng.random(200) * 0.3
-        a, b = (rng.random((5, 200)) > hard for _ in range(2))
-        alarms += evaluation.compare_runs(a, b).winner is not None
-    assert alarms <= 24  # 8 %, the upper end of what 5 % gives in 300 trials
+def test_differences_that_are_all_the_same_have_no_spread():
+    a = drawn(0.9, 0)
+    same = evaluation.compare_runs(a, a)
+    assert (same.p_value, same.difference.low, same.difference.high, same.detectable) == (1, 0, 0, None)
+    always = evaluation.compare_runs(np.ones((3, 9), bool), np.zeros((3, 9), bool))
+    assert (always.p_value, always.difference.low, always.difference.high, always.winner) == (0, 1, 1, "A")
 
 
-@pytest.mark.parametrize(("runs", "most"), [(5, 0.065), (10, 0.095)])
-def test_false_alarms_where_runs_and_images_bring_as_much_luck_as_each_other(runs, most):
-    """What the docstring says of it; the bounds are two to three standard errors above 4 and 7 %."""
-    rng, images, alarms, trials = np.random.default_rng(0), 400, 0, 600
-    of_image = 0.15
-    of_run = of_image * np.sqrt(runs / images)  # as large in the mean over images as the other in that over runs
-
-    def method():
-        p = 0.75 + rng.normal(0, of_run, (runs, 1)) + rng.normal(0, of_image, (1, images))
-        return rng.random((runs, images)) < p
-
-    for _ in range(trials):
-        alarms += evaluation.compare_runs(method(), method()).winner is not None
-    assert 0.01 < alarms / trials < most
+def test_a_margin_makes_a_third_verdict():
+    a = drawn(0.9, 0)
+    b = a.copy()
+    b[0, :5], b[1, 5:10] = ~b[0, :5], ~b[1, 5:10]
+    assert evaluation.compare_runs(a, b, margin=0.01).verdict == "A and B differ by less than 1.0 points"
+    assert evaluation.compare_runs(a, b).verdict == "cannot tell"
 
 
-def test_the_cheapest_that_cannot_be_told_from_the_best_is_chosen():
-    dear = drawn(0.95, 0)
+# plans
+
+
+def test_components_are_those_of_the_pilot():
+    a, b = drawn(0.9, 3, runs=6, n=20), drawn(0.8, 4, runs=6, n=20)
+    a[:3] = True
+    b[:, 10:15] = False
+    plan = evaluation.variance_components(a, b)
+    gaps = a.astype(float) - b
+    run, image = np.indices(gaps.shape)
+    data = pd.DataFrame({"gap": gaps.ravel(), "run": run.ravel(), "image": image.ravel()})
+    r, c, e = anova_lm(ols("gap ~ C(run) + C(image)", data).fit())["mean_sq"]
+    assert (plan.runs, plan.images, plan.residual) == pytest.approx(((r - e) / 20, (c - e) / 6, e))
+    # a factor below the residual adds nothing
+    alike = np.stack([np.roll(np.arange(30) < 27, 5 * one) for one in range(4)])
+    assert evaluation.variance_components(alike, ~alike).runs == 0
+
+
+def test_a_plan_says_what_runs_and_images_can_find():
+    plan = evaluation.VarianceComponents(runs=0.01**2, images=0.1, residual=0.05)
+    few, more = plan.detectable(5, 1000), plan.detectable(10, 1000)
+    assert few > more > plan.detectable(10, 4000) > plan.detectable(20, 4000)
+    assert plan.detectable(10, 1000, comparisons=5) > more
+    assert plan.detectable(10, 1000, confidence=0.9) < more < plan.detectable(10, 1000, power=0.9)
+    assert plan.detectable(10, 1000, confidence=0.9, comparisons=2) == pytest.approx(more)
+    # the other way round
+    assert plan.runs_needed(few, 1000) == 5
+    assert plan.runs_needed(more * 1.0001, 1000) == 10
+    assert plan.images_needed(more * 1.0001, 10) in (999, 1000)
+    assert plan.runs_needed(more, 1000, comparisons=5) > 10
+    # images alone leave the luck of the runs, and runs that of the images
+    assert plan.images_needed(0.005, 5) == np.inf
+    assert plan.runs_needed(0.005, 1000) == np.inf
+    assert plan.runs_needed(0.5, 1000) == 2
+    assert evaluation.VarianceComponents(0, 0, 0).detectable(2, 2) == 0
+
+
+def test_plans_refuse():
+    plan = evaluation.VarianceComponents(0.01, 0.1, 0.05)
+    with pytest.raises(ValueError, match="n_runs=1"):
+        plan.detectable(1, 100)
+    with pytest.raises(ValueError, match="n_images=0"):
+        plan.detectable(5, 0)
+    with pytest.raises(ValueError, match="comparisons=0"):
+        plan.detectable(5, 100, comparisons=0)
+    with pytest.raises(ValueError, match="power=80"):
+        plan.detectable(5, 100, power=80)
+    for bad in (0, -0.1, 1.5):
+        with pytest.raises(ValueError, match=r"difference=.*as a share"):
+            plan.runs_needed(bad, 100)
+    with pytest.raises(ValueError, match=r"images=-1: give a number not below 0, a variance"):
+        evaluation.VarianceComponents(0, -1, 0)
+
+
+# the cheapest that will do
+
+
+def test_the_cheapest_that_is_shown_to_be_close_is_chosen():
+    dear = drawn(0.95, 0, n=2000)
     middle = dear.copy()
-    middle[:, :20] = drawn(0.95, 5)[:, :20]
+    middle[:, :4] = ~middle[:, :4]
     if middle.mean() > dear.mean():
         dear, middle = middle, dear
-    choice = evaluation.cheapest_as_good({"cheap": drawn(0.85, 2), "middle": middle, "dear": dear})
-    assert choice.best == "dear"
-    assert choice.chosen == "middle"
-    assert choice.cheaper == ("cheap",)
-    assert choice.tests["cheap"].winner == "dear"
-    assert choice.verdict == "middle: cannot tell it from dear"
+    found = evaluation.cheapest_within({"cheap": drawn(0.85, 2, n=2000), "middle": middle, "dear": dear})
+    assert (found.best, found.chosen, found.margin) == ("dear", "middle", 0.01)
+    assert found.tests["cheap"].winner == "dear"
+    assert list(found.tests) == ["cheap", "middle"]
+    assert found.tests["cheap"].names == ("cheap", "dear")
+    assert found.verdict == "middle: dear is better, by less than 1.0 points"
+    # what is worse by less than a larger margin, and is cheaper, is taken
+    wider = evaluation.cheapest_within({"cheap": drawn(0.85, 2, n=2000), "dear": dear}, margin=0.15)
+    assert wider.chosen == "cheap"
 
 
-def test_a_choice_says_whether_the_price_is_needed():
-    needed = evaluation.cheapest_as_good({"cheap": drawn(0.8, 0), "dear": drawn(0.95, 1)})
-    assert needed.verdict == "dear: better than everything cheaper"
-    not_needed = evaluation.cheapest_as_good({"cheap": drawn(0.95, 0), "dear": drawn(0.8, 1)})
-    assert not_needed.verdict == "cheap: cheapest and best"
+def test_nothing_is_chosen_because_an_experiment_is_small():
+    methods = {"cheap": drawn(0.93, 2, runs=3, n=100), "dear": drawn(0.95, 1, runs=3, n=100)}
+    found = evaluation.cheapest_within(methods)
+    assert found.tests["cheap"].verdict == "cannot tell"
+    assert found.chosen == "dear"
+    assert found.verdict == "dear: nothing cheaper is shown to be less than 1.0 points worse"
+    turned = evaluation.cheapest_within({"cheap": methods["dear"], "dear": methods["cheap"]})
+    assert turned.verdict == "cheap: cheapest and most accurate"
+    assert turned.tests == {}
 
 
 def test_verdicts_are_corrected_for_their_number():
     methods = {f"m{i}": drawn(0.9, i) for i in range(6)} | {"best": drawn(0.93, 9)}
-    choice = evaluation.cheapest_as_good(methods)
-    raw = [test.p_value for test in choice.tests.values()]
-    np.testing.assert_allclose([t.adjusted_p for t in choice.tests.values()], evaluation.holm(raw))
+    found = evaluation.cheapest_within(methods)
+    alone = [evaluation.compare_runs(methods[name], methods["best"], confidence=1 - 0.05 / 6) for name in found.tests]
+    adjusted = evaluation.holm([test.p_value for test in alone])
+    for test, single, p in zip(found.tests.values(), alone, adjusted, strict=True):
+        assert test.adjusted_p == p
+        assert (test.comparisons, test.confidence, test.difference.confidence) == (6, 0.95, pytest.approx(1 - 0.05 / 6))
+        ends = np.array([single.difference.low, single.difference.high])
+        shown = np.array([test.difference.low, test.difference.high])
+        assert ((shown == ends) | (shown == 0)).all()
+        assert test.winner is None or not shown.min() < 0 < shown.max()
+
+
+def test_a_method_that_loses_the_margin_is_rarely_chosen():
+    rng, trials, wrong, right = np.random.default_rng(0), 400, 0, 0
+    for _ in range(trials):
+        chance = np.clip(0.75 + rng.normal(0, 0.15, 400), 0, 1)
+        methods = {
+            name: rng.random((5, 400)) < chance - loss
+            for name, loss in (("one", 0.06), ("two", 0.06), ("three", 0.0), ("dear", 0.0))
+        }
+        chosen = evaluation.cheapest_within(methods, margin=0.06).chosen
+        wrong += chosen in ("one", "two")
+        right += chosen == "three"
+    assert wrong / trials < 0.04
+    assert right / trials > 0.2
 
 
 @settings(deadline=None, max_examples=50)
@@ -116,7 +205,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="different shape"):
         evaluation.compare_runs(ok, ok[:3])
     with pytest.raises(ValueError, match="at least two methods"):
-        evaluation.cheapest_as_good({"one": ok})
+        evaluation.cheapest_within({"one": ok})
     with pytest.raises(ValueError, match="truth values"):
         evaluation.pack_right(np.arange(3))
     with pytest.raises(ValueError, match="not 40"):

@@ -26,20 +26,38 @@ def test_the_message_names_the_method():
         ev.compare_runs(A, B.astype(int), names=("first", "second"))
 
 
-# every run of ALIKE is right on 27 images, each on others: no spread over runs, some over images
-ALIKE = np.stack([np.roll(np.arange(30) < 27, 5 * run) for run in range(4)])
+# images on which all runs agree, and others on which each run is right on ten of twenty: no spread over runs
+ALIKE = np.stack([np.r_[np.ones(10, bool), np.roll(np.arange(25) < 10, 5 * run)] for run in range(5)])
+OTHER = np.tile(np.arange(35) >= 30, (5, 1))
+# every run and every image has one difference each way: no spread over either, and yet noise
+LATIN = np.array([[True, False, True, False], [False, True, False, True]])
 
 
-@pytest.mark.parametrize(("a", "b"), [(A, B), (B, A), (ALIKE, ~ALIKE), (~ALIKE, ALIKE)])
-def test_the_wider_interval_is_reported_around_the_difference(a, b):
+def mean_squares(a, b):
+    gaps = a.astype(float) - b
+    rest = gaps - gaps.mean(1, keepdims=True) - gaps.mean(0) + gaps.mean()
+    i, j = gaps.shape
+    return gaps.mean(1).var(ddof=1) / i, gaps.mean(0).var(ddof=1) / j, (rest**2).sum() / ((i - 1) * (j - 1) * i * j)
+
+
+FLOORED = [
+    (ALIKE, OTHER, "images"),
+    (OTHER, ALIKE, "images"),
+    (ALIKE.T, OTHER.T, "runs"),
+    (LATIN, ~LATIN, "residual"),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "what"), FLOORED)
+def test_a_factor_that_adds_nothing_to_the_residual_is_left_out(a, b, what):
+    r, c, e = mean_squares(a, b)
+    i, j = a.shape
+    assert {"images": r < e < c, "runs": c < e < r, "residual": max(r, c) < e}[what]
+    variance, df = {"images": (c, j - 1), "runs": (r, i - 1), "residual": (e, (i - 1) * (j - 1))}[what]
     found = ev.compare_runs(a, b)
-    over_runs, over_images = ev.paired_t(a.mean(1), b.mean(1)), ev.paired_t(a.mean(0), b.mean(0))
-    widths = [one.difference.high - one.difference.low for one in (over_runs, over_images)]
-    wider = (over_runs, over_images)[int(np.argmax(widths))].difference
-    assert (found.difference.low, found.difference.high) == (wider.low, wider.high)
-    assert found.difference.value == pytest.approx(a.mean() - b.mean())
-    assert found.p_value == max(over_runs.p_value, over_images.p_value)
-    assert (found.n, found.difference.n) == (4, 4)
+    assert (found.standard_error**2, found.df) == (pytest.approx(variance), pytest.approx(df))
+    assert found.difference.low < found.difference.high
+    assert (found.n, found.difference.n) == (i, i)
 
 
 def test_packed_text_of_another_length_is_refused():
