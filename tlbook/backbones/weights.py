@@ -22,7 +22,7 @@ _CHUNK = 2**16
 
 
 class WeightsUnavailable(OSError):
-    """Pretrained weights are neither here nor to be had; the message says what would do."""
+    """Pretrained weights that are not on this machine and cannot be downloaded; the message says what to do."""
 
 
 class TooSlow(WeightsUnavailable):

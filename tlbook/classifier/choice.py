@@ -50,7 +50,7 @@ def _describe(info: backbones.Info) -> str:
 
 
 def choose(asked: str = "auto", *, progress: bool = True) -> BackboneChoice:
-    """Take the backbone asked for, or the best one that can be had.
+    """Take the backbone that is named, or the most accurate one that is available.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def choose(asked: str = "auto", *, progress: bool = True) -> BackboneChoice:
     online = True
     for info in candidates():
         if info.available:
-            better = f"; {', '.join(passed)} could not be had in {PATIENCE:.0f} seconds" if passed else ""
+            better = f"; {', '.join(passed)} could not be downloaded in {PATIENCE:.0f} seconds" if passed else ""
             return BackboneChoice(
                 info.name, f"the best ({_describe(info)}) of those whose weights are on this machine{better}"
             )

@@ -204,7 +204,7 @@ def _existing(path: str | os.PathLike) -> Path:
 
 
 def _format(path: Path) -> Format:
-    """The format that the ending decides; refuses what cannot be had here."""
+    """The format that the ending decides; an InputError where its packages are missing."""
     found = FORMATS.get(path.suffix.lower())
     if found is None:
         endings = " or ".join(f"{ending} ({one.name})" for ending, one in FORMATS.items())

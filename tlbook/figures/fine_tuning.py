@@ -79,7 +79,7 @@ def training_plan(
 @styled
 def strategy_costs(
     accuracy: Mapping[str, Any],
-    seconds: Mapping[str, float],
+    process_seconds: Mapping[str, float],
     parameters: Mapping[str, int],
     *,
     reference: str,
@@ -93,8 +93,8 @@ def strategy_costs(
         As for :func:`~tlbook.plotting.strategy_comparison`: for a list of one
         accuracy a run, the large dot is the median, the bar runs from the
         smallest to the largest, and the runs are small dots.
-    seconds : mapping of str to float
-        Processor time of one training, summed over cores.
+    process_seconds : mapping of str to float
+        Of one training, summed over cores.
     parameters : mapping of str to int
         That training may change.
     reference : str
@@ -109,14 +109,16 @@ def strategy_costs(
         The three mappings have other keys, or the reference is none of them.
     """
     drawn = summaries(accuracy, "strategy_costs")
-    for what, other in (("seconds", seconds), ("parameters", parameters)):
+    for what, other in (("process_seconds", process_seconds), ("parameters", parameters)):
         if set(other) != set(drawn):
             raise ValueError(f"accuracy and {what} are of other strategies: {sorted(set(other) ^ set(drawn))}")
     one_of(reference, "reference", drawn)
     rows = range(len(drawn))
     figure, (places,) = new_figure(7.5, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
     left, *others = places
-    for place, of, words in zip(others, (seconds, parameters), ("CPU time (s)", "trained parameters"), strict=True):
+    for place, of, words in zip(
+        others, (process_seconds, parameters), ("process seconds", "trained parameters"), strict=True
+    ):
         values = [float(of[name]) for name in drawn]
         place.barh(rows, values, height=0.55, color=PALETTE["sky"])
         for row, value in zip(rows, values, strict=True):

@@ -439,7 +439,7 @@ def test_default_backbone_is_the_best_that_is_here(monkeypatch):
     found = choice.choose()
     assert found.name == "mobilenet_075"
     assert "68.4 % on ImageNet" in found.reason and "efficientnet_v2_b0 (78.7 % on ImageNet)" in found.reason
-    assert "could not be had in 60 seconds" in found.reason
+    assert "could not be downloaded in 60 seconds" in found.reason
     assert tried == [choice.candidates()[0].name]  # without a network one is tried
 
 
