@@ -385,6 +385,7 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch, capsys, number):
 
 # ---- backbones ----
 
+OFFLINE = backbones.WeightsUnavailable("no network")
 CANDIDATES = ["efficientnet_v2_b0", "mobilenet_v2_100", "mobilenet_100", "mobilenet_075", "mobilenet_v2_035"]
 
 
@@ -405,7 +406,7 @@ def available(monkeypatch, *names):
     monkeypatch.setattr(backbones.Info, "available", property(lambda info: info.name in names))
 
 
-def downloads(monkeypatch, otherwise=backbones.WeightsUnavailable("no network"), **outcomes):
+def downloads(monkeypatch, otherwise=OFFLINE, **outcomes):
     """What becomes of each download, None being success; returns the list of those tried."""
     tried = []
 
