@@ -121,10 +121,11 @@ def picture(page: str) -> list[str]:
     return [
         f"![Two dots with their intervals for each of three sets of test images. {shown}.]({place})",
         "",
-        "A *linear probe* trains a new last layer on frozen features; *LP-FT* fine-tunes: it starts from the probe and goes on training "
-        f"the whole network. *Photos*: 1,600 for training, 400 to choose settings, {TEST:,} for testing. *Other photos*: the "
-        f"same networks on {OXFORD} photos of another collection. {verdict(probe, tuned)} *Sketches*: {sketches} for training, "
-        f"{TEST:,} for testing; they were designed to show such effects, so their rows illustrate and prove nothing.",
+        "A *linear probe* trains a new last layer on frozen features; *LP-FT* fine-tunes: it starts from the probe and goes on "
+        f"training the whole network. *Photos*: 1,600 for training, 400 to choose settings, {TEST:,} for testing. *Other "
+        f"photos*: the same networks on {OXFORD} photos of another collection. {verdict(probe, tuned)} *Sketches*: {sketches} "
+        f"for training, {TEST:,} for testing; they were designed to show such effects, so their rows illustrate and prove "
+        "nothing.",
         "",
     ]
 
