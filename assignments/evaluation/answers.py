@@ -161,7 +161,8 @@ replace_by = {
 from tlbook import evaluation
 
 tests = {
-    name: evaluation.compare(truth, answers[name], answers["probe"], (name, "probe")) for name in ("rival 1", "rival 2")
+    name: evaluation.mcnemar(truth, answers[name], answers["probe"], names=(name, "probe"))
+    for name in ("rival 1", "rival 2")
 }
 p_value = {name: test.p_value for name, test in tests.items()}
 words = {"probe": "worse", None: "cannot tell"}

@@ -512,12 +512,12 @@ joined_verdict = "cannot tell"
 
 # %% q7 wrong: one-sided, in the direction that was seen
 joined_predicted = joined.predict(both["test"])
-joined_p = evaluation.compare(labels["test"], joined_predicted, predicted["pretrained"]).p_value / 2
+joined_p = evaluation.mcnemar(labels["test"], joined_predicted, predicted["pretrained"]).p_value / 2
 joined_verdict = "cannot tell"
 
 # %% q7 wrong: not to be told apart is taken for equal, and called by the smaller model
 joined_predicted = joined.predict(both["test"])
-joined_p = evaluation.compare(labels["test"], joined_predicted, predicted["pretrained"]).p_value
+joined_p = evaluation.mcnemar(labels["test"], joined_predicted, predicted["pretrained"]).p_value
 joined_verdict = "one stage" if joined_p >= 0.05 else "cannot tell"
 
 # %% q7 wrong: tests whether the two give the same answers, and not whether they are right
@@ -536,5 +536,5 @@ joined_predicted = transfer.linear_probe(
     images["validation"][:, ::3, ::3].reshape(len(images["validation"]), -1),
     labels["validation"],
 ).predict(images["test"][:, ::3, ::3].reshape(len(images["test"]), -1))
-found = evaluation.compare(labels["test"], joined_predicted, predicted["pretrained"], ("two stages", "one stage"))
+found = evaluation.mcnemar(labels["test"], joined_predicted, predicted["pretrained"], names=("two stages", "one stage"))
 joined_p, joined_verdict = found.p_value, found.winner or "cannot tell"

@@ -613,7 +613,7 @@ destroyed = {0.00001}
 
 # %% q7 right: the package, which the text asks not to use
 def told_apart(right_a, right_b):
-    test = evaluation.compare_runs(right_a, right_b, ("A", "B"))
+    test = evaluation.compare_runs(right_a, right_b, names=("A", "B"))
     return test.winner or "cannot tell", test.p_value
 
 

@@ -6,13 +6,13 @@ probabilities. Values come with their interval as an :class:`Estimate`,
 comparisons as a :class:`PairedTest` whose verdict may be "cannot tell".
 """
 
-from tlbook.evaluation.areas import average_precision, roc_area
+from tlbook.evaluation.areas import average_precision, roc_auc
 from tlbook.evaluation.calibration import (
     Reliability,
     brier_score,
     expected_calibration_error,
     fit_temperature,
-    negative_log_likelihood,
+    log_loss,
     reliability,
 )
 from tlbook.evaluation.curves import (
@@ -36,7 +36,7 @@ from tlbook.evaluation.intervals import (
 from tlbook.evaluation.metrics import (
     accuracy,
     confusion_matrix,
-    f1,
+    f1_score,
     group_accuracy,
     precision,
     predictions,
@@ -46,7 +46,6 @@ from tlbook.evaluation.metrics import (
 )
 from tlbook.evaluation.paired import (
     PairedTest,
-    compare,
     compare_all,
     holm,
     mcnemar,
@@ -55,11 +54,11 @@ from tlbook.evaluation.paired import (
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
 from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
-from tlbook.evaluation.runs import Choice, cheapest_as_good, compare_runs, pack_right, unpack_right
+from tlbook.evaluation.runs import CheapestAsGood, cheapest_as_good, compare_runs, pack_right, unpack_right
 from tlbook.evaluation.test_time import average_views
 
 __all__ = [
-    "Choice",
+    "CheapestAsGood",
     "Estimate",
     "PairedTest",
     "PrecisionRecall",
@@ -76,21 +75,20 @@ __all__ = [
     "brier_score",
     "by_verdict",
     "cheapest_as_good",
-    "compare",
     "compare_all",
     "compare_runs",
     "compare_with_reference",
     "confusion_matrix",
     "expected_calibration_error",
-    "f1",
+    "f1_score",
     "fit_temperature",
     "group_accuracy",
     "holm",
     "images_needed",
     "images_needed_paired",
+    "log_loss",
     "mcnemar",
     "mean_cost",
-    "negative_log_likelihood",
     "pack_right",
     "paired_bootstrap",
     "paired_t",
@@ -100,7 +98,7 @@ __all__ = [
     "probabilities",
     "recall",
     "reliability",
-    "roc_area",
+    "roc_auc",
     "roc_curve",
     "runs_by",
     "seed_spread",

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from tlbook.evaluation.inputs import confidence_level, scores
+from tlbook.evaluation.inputs import binary_scores, confidence_level
 from tlbook.evaluation.intervals import Estimate
 
-__all__ = ["average_precision", "roc_area"]
+__all__ = ["average_precision", "roc_auc"]
 
 _CELLS = 2_000_000  # resamples × images in memory at a time
 
 
 def _areas(weights: np.ndarray, truth: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """ROC area and average precision for each row of weights.
+    """ROC AUC and average precision for each row of weights.
 
     ``weights`` (m, n) says how often each image was drawn, the images in order of
     falling score; ``starts`` is where each run of equal scores begins.
@@ -35,9 +35,9 @@ def _areas(weights: np.ndarray, truth: np.ndarray, starts: np.ndarray) -> tuple[
 
 
 def _area(
-    which: int, labels: Any, scores_: Any, positive: int, confidence: float, n_resamples: int, seed: int
+    which: int, labels: Any, scores: Any, pos_label: int, confidence: float, n_resamples: int, seed: int
 ) -> Estimate:
-    truth, values = scores(labels, scores_, positive)
+    truth, values = binary_scores(labels, scores, pos_label)
     tail = (1 - confidence_level(confidence)) / 2
     order = np.argsort(-values, kind="stable")
     truth, values = truth[order], values[order]
@@ -59,50 +59,53 @@ def _area(
     return Estimate(value, float(low), float(high), n, confidence, "")
 
 
-def roc_area(
+def roc_auc(
     labels: Any,
-    scores_: Any,
+    scores: Any,
     *,
-    positive: int = 1,
+    pos_label: int = 1,
     confidence: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Area under the ROC curve with its percentile bootstrap.
+    """Area under the ROC curve (:func:`sklearn.metrics.roc_auc_score`) with its bootstrap interval.
 
     Parameters
     ----------
     labels : array_like of int, shape (n,)
-    scores_ : array_like of float, shape (n,)
+    scores : array_like of float, shape (n,)
         The larger, the more positive, e.g. ``probabilities(logits)[:, 1]``.
-    positive : int
+    pos_label : int
         Class number that counts as positive; all others are negative.
-    confidence, n_resamples, seed
-        Of the bootstrap. Resamples that lack positives or negatives are left out.
+    confidence : float
+        Of the interval.
+    n_resamples, seed : int
+        Of the percentile bootstrap. Resamples without positives or without negatives are left out.
 
     Returns
     -------
     Estimate
         The chance that a random positive scores higher than a random negative.
-        NaN, with the interval 0 to 1, if either is missing. Where the scores part
-        the classes without error the interval has no width, as with any
-        bootstrap; that is no certainty.
+        NaN, with the interval 0 to 1, if either is missing. Where the scores
+        separate the classes without error the interval has no width, as with any
+        bootstrap; that does not mean certainty.
     """
-    return _area(0, labels, scores_, positive, confidence, n_resamples, seed)
+    return _area(0, labels, scores, pos_label, confidence, n_resamples, seed)
 
 
 def average_precision(
     labels: Any,
-    scores_: Any,
+    scores: Any,
     *,
-    positive: int = 1,
+    pos_label: int = 1,
     confidence: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Area under the precision–recall curve (average precision) with its percentile bootstrap.
+    """Average precision (:func:`sklearn.metrics.average_precision_score`) with its bootstrap interval.
 
-    Parameters and result as for :func:`roc_area`; NaN only if there are no
-    positives. It moves with the share of positives.
+    Parameters and result as for :func:`roc_auc`; NaN only if there are no
+    positives. It depends on the share of positives, which the area under the ROC
+    curve does not.
     """
-    return _area(1, labels, scores_, positive, confidence, n_resamples, seed)
+    return _area(1, labels, scores, pos_label, confidence, n_resamples, seed)

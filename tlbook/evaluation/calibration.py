@@ -1,4 +1,4 @@
-"""Does "90 % sure" come true nine times in ten? Measured, drawn, and mended."""
+"""Calibration: does "90 % sure" come true nine times in ten? Reliability, scores, and temperature scaling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "brier_score",
     "expected_calibration_error",
     "fit_temperature",
-    "negative_log_likelihood",
+    "log_loss",
     "reliability",
 ]
 
@@ -32,14 +32,14 @@ class Reliability:
 
     Attributes
     ----------
-    edges : ndarray, shape (bins + 1,)
+    edges : ndarray, shape (B + 1,)
         Bin i holds confidences above ``edges[i]``, up to and including
         ``edges[i + 1]`` (the first bin also its lower edge).
-    counts : ndarray of int, shape (bins,)
+    counts : ndarray of int, shape (B,)
         Images in each bin.
-    confidence, accuracy : ndarray, shape (bins,)
+    confidence, accuracy : ndarray, shape (B,)
         Mean confidence and share right in each bin; NaN where it is empty.
-    low, high : ndarray, shape (bins,)
+    low, high : ndarray, shape (B,)
         95 % Wilson interval of the accuracy; 0 and 1 where the bin is empty.
     ece, mce : float
         Expected and maximum calibration error.
@@ -55,7 +55,7 @@ class Reliability:
     mce: float
 
 
-def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width") -> Reliability:
+def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform") -> Reliability:
     r"""Bin the confidence of the predicted class and compare it with the accuracy.
 
     .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{n}\,|\mathrm{acc}(b) - \mathrm{conf}(b)|
@@ -70,29 +70,29 @@ def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: st
     labels : array_like of int, shape (n,)
     probabilities : array_like, shape (n, N)
         ``tlbook.evaluation.probabilities(logits)``.
-    bins : int
+    n_bins : int
         Number of bins, at least 1.
-    strategy : {"width", "mass"}
+    strategy : {"uniform", "quantile"}
         Bins of equal width from 0 to 1, or holding equally many images
         (Nguyen and O'Connor 2015, EMNLP). Equal confidences always share a
-        bin, so ``"mass"`` gives fewer bins where there are many ties.
+        bin, so ``"quantile"`` gives fewer bins where there are many ties.
 
     Returns
     -------
     Reliability
     """
     truth, p = class_probabilities(labels, probabilities)
-    bins = whole(bins, "bins")
-    one_of(strategy, "strategy", ("width", "mass"))
+    n_bins = whole(n_bins, "n_bins")
+    one_of(strategy, "strategy", ("uniform", "quantile"))
     # float32 rounding can leave 1.0000001, which would lie beyond the last bin
     confident = np.minimum(p.max(axis=1), 1.0)
     right = p.argmax(axis=1) == truth
-    if strategy == "width":
-        edges = np.linspace(0.0, 1.0, bins + 1)
+    if strategy == "uniform":
+        edges = np.linspace(0.0, 1.0, n_bins + 1)
     else:
-        # the i-th edge is the confidence of image ceil(i n / bins) in ascending order; whole
+        # the i-th edge is the confidence of image ceil(i n / n_bins) in ascending order; whole
         # numbers, since rounding of a quantile level could move an edge by an image
-        image = -(-np.arange(bins + 1) * truth.size // bins) - 1
+        image = -(-np.arange(n_bins + 1) * truth.size // n_bins) - 1
         edges = np.unique(np.sort(confident)[np.maximum(image, 0)])
         if edges.size == 1:
             edges = np.repeat(edges, 2)
@@ -118,9 +118,11 @@ def reliability(labels: Any, probabilities: Any, *, bins: int = 15, strategy: st
     )
 
 
-def expected_calibration_error(labels: Any, probabilities: Any, *, bins: int = 15, strategy: str = "width") -> float:
+def expected_calibration_error(
+    labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform"
+) -> float:
     """Mean gap between confidence and accuracy over bins; see :func:`reliability`."""
-    return reliability(labels, probabilities, bins=bins, strategy=strategy).ece
+    return reliability(labels, probabilities, n_bins=n_bins, strategy=strategy).ece
 
 
 def brier_score(labels: Any, probabilities: Any) -> float:
@@ -138,7 +140,7 @@ def brier_score(labels: Any, probabilities: Any) -> float:
     return float((errors**2).sum(axis=1).mean())
 
 
-def negative_log_likelihood(labels: Any, probabilities: Any) -> float:
+def log_loss(labels: Any, probabilities: Any) -> float:
     r"""Mean of :math:`-\ln p` of the true class, in nats; 0 is best.
 
     The cross-entropy loss of training. Infinite if an image's true class was

@@ -1,4 +1,4 @@
-"""Every threshold at once: ROC and precision–recall curves, and a threshold by cost."""
+"""ROC and precision–recall curves, which show every threshold, and the threshold of the lowest cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from tlbook.evaluation.inputs import pair, scores
+from tlbook.evaluation.inputs import binary_scores, pair
 
 __all__ = [
     "PrecisionRecall",
@@ -82,15 +82,15 @@ class Threshold:
     false_negatives: int
 
 
-def roc_curve(labels: Any, scores_: Any, *, positive: int = 1) -> Roc:
+def roc_curve(labels: Any, scores: Any, *, pos_label: int = 1) -> Roc:
     """ROC curve and its area (:func:`sklearn.metrics.roc_curve`).
 
     Parameters
     ----------
     labels : array_like of int, shape (n,)
-    scores_ : array_like of float, shape (n,)
+    scores : array_like of float, shape (n,)
         The larger, the more positive, e.g. ``probabilities(logits)[:, 1]``.
-    positive : int
+    pos_label : int
         Class number that counts as positive; all others are negative.
 
     Raises
@@ -99,17 +99,17 @@ def roc_curve(labels: Any, scores_: Any, *, positive: int = 1) -> Roc:
         If the labels are all positive or all negative: one of the rates is
         then 0 of 0.
     """
-    truth, values = scores(labels, scores_, positive)
+    truth, values = binary_scores(labels, scores, pos_label)
     if truth.all() or not truth.any():
         raise ValueError(
             f"a ROC curve needs positives and negatives, but {int(truth.sum())} of {truth.size} "
-            f"labels are class {positive}"
+            f"labels are class {pos_label}"
         )
     false, true, thresholds = metrics.roc_curve(truth, values, drop_intermediate=False)
     return Roc(false, true, thresholds, float(metrics.roc_auc_score(truth, values)))
 
 
-def precision_recall_curve(labels: Any, scores_: Any, *, positive: int = 1) -> PrecisionRecall:
+def precision_recall_curve(labels: Any, scores: Any, *, pos_label: int = 1) -> PrecisionRecall:
     """Precision–recall curve and its area (:func:`sklearn.metrics.precision_recall_curve`).
 
     Parameters as for :func:`roc_curve`. It moves with the share of positives,
@@ -120,9 +120,9 @@ def precision_recall_curve(labels: Any, scores_: Any, *, positive: int = 1) -> P
     ValueError
         If no label is positive. All positive is allowed: precision is 1 throughout.
     """
-    truth, values = scores(labels, scores_, positive)
+    truth, values = binary_scores(labels, scores, pos_label)
     if not truth.any():
-        raise ValueError(f"a precision–recall curve needs positives, but no label is {positive}")
+        raise ValueError(f"a precision–recall curve needs positives, but no label is {pos_label}")
     precision, recall, thresholds = metrics.precision_recall_curve(truth, values)
     area = float(metrics.average_precision_score(truth, values))
     return PrecisionRecall(precision, recall, thresholds, area, float(truth.mean()))
@@ -144,20 +144,20 @@ def mean_cost(
     *,
     false_positive: float = 1.0,
     false_negative: float = 1.0,
-    positive: int = 1,
+    pos_label: int = 1,
 ) -> float:
     """Mean cost an image: what its false positives and false negatives cost, over n.
 
     Parameters
     ----------
     labels, predictions : array_like of int, shape (n,)
-        ``scores >= threshold`` will do as predictions if ``positive`` is 1.
+        ``scores >= threshold`` will do as predictions if ``pos_label`` is 1.
     false_positive, false_negative : float
         Cost of each kind of error, in any one unit.
     """
     cost_fp, cost_fn = _costs(false_positive, false_negative)
     truth, guess = pair(labels, predictions)
-    wanted, found = truth == positive, guess == positive
+    wanted, found = truth == pos_label, guess == pos_label
     wrong = cost_fp * (found & ~wanted).sum() + cost_fn * (wanted & ~found).sum()
     return float(wrong / truth.size)
 
@@ -174,28 +174,29 @@ def bayes_threshold(false_positive: float = 1.0, false_negative: float = 1.0) ->
 
 def best_threshold(
     labels: Any,
-    scores_: Any,
+    scores: Any,
     *,
     false_positive: float = 1.0,
     false_negative: float = 1.0,
-    positive: int = 1,
+    pos_label: int = 1,
 ) -> Threshold:
     """The threshold with the lowest cost on these (validation) images.
 
     Halfway between neighbouring scores, or infinite. Among equally cheap
-    thresholds the lowest is taken, which finds more positives. What it costs
-    here flatters it; measure :func:`mean_cost` on the test set.
+    thresholds the lowest is taken, which finds more positives. Its cost
+    here is too optimistic, since it was chosen on these images; measure
+    :func:`mean_cost` on the test set.
 
     Parameters
     ----------
     labels : array_like of int, shape (n,)
-    scores_ : array_like of float, shape (n,)
+    scores : array_like of float, shape (n,)
     false_positive, false_negative : float
         Cost of each kind of error, in any one unit.
-    positive : int
+    pos_label : int
     """
     cost_fp, cost_fn = _costs(false_positive, false_negative)
-    truth, values = scores(labels, scores_, positive)
+    truth, values = binary_scores(labels, scores, pos_label)
     distinct, place = np.unique(values, return_inverse=True)
     positives = np.bincount(place, weights=truth, minlength=distinct.size)
     negatives = np.bincount(place, weights=~truth, minlength=distinct.size)

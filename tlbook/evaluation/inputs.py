@@ -12,7 +12,7 @@ import numpy as np
 
 from tlbook._checks import number
 
-__all__ = ["class_probabilities", "classes", "confidence_level", "logit_matrix", "pair", "scores"]
+__all__ = ["binary_scores", "class_probabilities", "classes", "confidence_level", "logit_matrix", "pair"]
 
 
 def classes(values: Any, what: str = "labels") -> np.ndarray:
@@ -92,10 +92,10 @@ def class_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np
     return truth, array
 
 
-def scores(labels: Any, values: Any, positive: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each label is ``positive``, bool (n,), and its finite score, float64 (n,)."""
+def binary_scores(labels: Any, scores: Any, pos_label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each label is ``pos_label``, bool (n,), and its finite score, float64 (n,)."""
     truth = classes(labels)
-    array = np.asarray(values)
+    array = np.asarray(scores)
     if array.ndim != 1 or array.dtype.kind not in "biuf":
         raise ValueError(
             f"scores must be real numbers of shape (n,), but have shape {array.shape} and type "
@@ -106,7 +106,7 @@ def scores(labels: Any, values: Any, positive: int) -> tuple[np.ndarray, np.ndar
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise ValueError("scores must be finite, but some are NaN or infinite")
-    return truth == positive, array
+    return truth == pos_label, array
 
 
 def confidence_level(confidence: float) -> float:

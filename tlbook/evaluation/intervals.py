@@ -77,7 +77,7 @@ def _z(confidence: float) -> float:
     return float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
 
 
-def wilson_bounds(successes: Any, n: Any, confidence: float = 0.95) -> tuple[Any, Any]:
+def wilson_bounds(successes: Any, n: Any, *, confidence: float = 0.95) -> tuple[Any, Any]:
     r"""Ends of the Wilson score interval, elementwise.
 
     With :math:`\hat p = k/n` and the normal quantile :math:`z`, the interval is
@@ -114,12 +114,12 @@ def wilson_bounds(successes: Any, n: Any, confidence: float = 0.95) -> tuple[Any
     return low[()], high[()]
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
     """A share with its Wilson score interval (see :func:`wilson_bounds`).
 
     ``n = 0`` gives an undefined value (NaN) with the interval 0 to 1.
     """
-    low, high = wilson_bounds(successes, n, confidence)
+    low, high = wilson_bounds(successes, n, confidence=confidence)
     value = successes / n if n else math.nan
     return Estimate(float(value), float(low), float(high), int(n), float(confidence))
 
@@ -127,11 +127,11 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
 def bootstrap(
     metric: Callable[..., Any],
     *arrays: Any,
+    method: str = "percentile",
+    vectorized: bool = False,
     confidence: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
-    method: str = "percentile",
-    vectorized: bool = False,
     unit: str = "%",
 ) -> Estimate:
     """Bootstrap interval of any metric (Efron 1979; Efron and Tibshirani 1993).
@@ -162,8 +162,8 @@ def bootstrap(
     -------
     Estimate
         If the metric is the same on every resample (all right, all wrong) the
-        interval has no width. That is a weakness of the bootstrap and no
-        certainty: use :func:`wilson` for a share.
+        interval has no width. That is a weakness of the bootstrap and does
+        not mean certainty: use :func:`wilson` for a share.
 
     Raises
     ------
@@ -257,7 +257,7 @@ class SeedSpread:
         ).replace("-", "−")
 
 
-def seed_spread(values: Any, confidence: float = 0.95) -> SeedSpread:
+def seed_spread(values: Any, *, confidence: float = 0.95) -> SeedSpread:
     """Mean, standard deviation, t-interval and range over seeds.
 
     The t-interval is about the mean over *training runs* on one fixed test

@@ -15,7 +15,7 @@ from tlbook.evaluation.intervals import Estimate, wilson, wilson_bounds
 __all__ = [
     "accuracy",
     "confusion_matrix",
-    "f1",
+    "f1_score",
     "group_accuracy",
     "precision",
     "predictions",
@@ -69,20 +69,22 @@ def predictions(logits: Any) -> np.ndarray:
     return logit_matrix(logits).argmax(axis=1).astype(np.int64)
 
 
-def accuracy(labels: Any, predictions: Any, confidence: float = 0.95) -> Estimate:
+def accuracy(labels: Any, predictions: Any, *, confidence: float = 0.95) -> Estimate:
     """Share of images classified correctly, with its Wilson interval.
 
     Parameters
     ----------
     labels, predictions : array_like of int, shape (n,)
         True and predicted class numbers, n ≥ 1.
+    confidence : float
+        Of the interval.
 
     Returns
     -------
     Estimate
     """
     truth, guess = pair(labels, predictions)
-    return wilson(int((truth == guess).sum()), truth.size, confidence)
+    return wilson(int((truth == guess).sum()), truth.size, confidence=confidence)
 
 
 def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None) -> np.ndarray:
@@ -102,20 +104,20 @@ def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None
     return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 
-def _macro(kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, undefined: float) -> np.ndarray:
+def _macro(kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, zero_division: float) -> np.ndarray:
     """Mean of a rate over classes (the last axis); undefined ones are left out if NaN."""
     over, under = {
         "precision": (hits, predicted),
         "recall": (hits, actual),
-        "f1": (2 * hits, predicted + actual),  # 2 TP / (2 TP + FP + FN)
+        "f1_score": (2 * hits, predicted + actual),  # 2 TP / (2 TP + FP + FN)
     }[kind]
-    values = np.where(under > 0, over / np.maximum(under, 1), undefined)
+    values = np.where(under > 0, over / np.maximum(under, 1), zero_division)
     # never of nothing: the class of any image has a recall, that of any prediction a precision
     return np.nanmean(values, axis=-1)
 
 
 def _macro_estimate(
-    kind: str, truth: np.ndarray, guess: np.ndarray, undefined: float, confidence: float, seed: int
+    kind: str, truth: np.ndarray, guess: np.ndarray, zero_division: float, confidence: float, seed: int
 ) -> Estimate:
     """A macro average with its percentile bootstrap.
 
@@ -131,7 +133,7 @@ def _macro_estimate(
     hits = actual * predicted
 
     def averages(drawn: np.ndarray) -> np.ndarray:
-        return _macro(kind, drawn @ hits, drawn @ predicted, drawn @ actual, undefined)
+        return _macro(kind, drawn @ hits, drawn @ predicted, drawn @ actual, zero_division)
 
     draws = np.random.default_rng(seed).multinomial(n, counts / n, size=_RESAMPLES)
     tail = (1 - confidence) / 2
@@ -144,28 +146,28 @@ def _rate(
     labels: Any,
     predictions: Any,
     average: str,
-    positive: int,
+    pos_label: int,
+    zero_division: float,
     confidence: float,
-    undefined: float,
     seed: int,
 ) -> Estimate:
     confidence = confidence_level(confidence)
     truth, guess = pair(labels, predictions)
     if one_of(average, "average", ("binary", "macro", "micro")) == "micro":
         # pooled over classes, every wrong image is one FP and one FN: the accuracy
-        return accuracy(truth, guess, confidence)
+        return accuracy(truth, guess, confidence=confidence)
     if average == "macro":
-        return _macro_estimate(kind, truth, guess, undefined, confidence, seed)
-    wanted, found = truth == positive, guess == positive
+        return _macro_estimate(kind, truth, guess, zero_division, confidence, seed)
+    wanted, found = truth == pos_label, guess == pos_label
     hits, either = int((wanted & found).sum()), int((wanted | found).sum())
-    if kind == "f1":
+    if kind == "f1_score":
         # F1 = 2J / (1 + J) grows with J = TP / (TP + FP + FN), which is a share
-        low, high = (2 * j / (1 + j) for j in wilson_bounds(hits, either, confidence))
-        value = 2 * hits / (hits + either) if either else undefined
+        low, high = (2 * j / (1 + j) for j in wilson_bounds(hits, either, confidence=confidence))
+        value = 2 * hits / (hits + either) if either else zero_division
         return Estimate(float(value), float(low), float(high), either, confidence)
     n = int((found if kind == "precision" else wanted).sum())
-    low, high = wilson_bounds(hits, n, confidence)
-    return Estimate(hits / n if n else undefined, float(low), float(high), n, confidence)
+    low, high = wilson_bounds(hits, n, confidence=confidence)
+    return Estimate(hits / n if n else zero_division, float(low), float(high), n, confidence)
 
 
 def precision(
@@ -173,9 +175,9 @@ def precision(
     predictions: Any,
     *,
     average: str = "binary",
-    positive: int = 1,
+    pos_label: int = 1,
+    zero_division: float = math.nan,
     confidence: float = 0.95,
-    undefined: float = math.nan,
     seed: int = 0,
 ) -> Estimate:
     """Of the images called positive, the share that is: TP / (TP + FP).
@@ -184,13 +186,13 @@ def precision(
     ----------
     labels, predictions : array_like of int, shape (n,)
     average : {"binary", "macro", "micro"}
-        ``"binary"``: class ``positive`` against all others, also with more than
+        ``"binary"``: class ``pos_label`` against all others, also with more than
         two classes; Wilson interval over the images called positive.
         ``"macro"``: mean over the classes that occur; bootstrap interval.
         ``"micro"``: pooled over classes, which for one label an image is the accuracy.
-    positive : int
+    pos_label : int
         Class number that counts as positive with ``average="binary"``.
-    undefined : float
+    zero_division : float
         Value where there is nothing to divide by (no image was called
         positive). With NaN, the default, such a class is left out of a macro
         average; 0.0 counts it as a failure, as scikit-learn does by default.
@@ -202,7 +204,7 @@ def precision(
     Estimate
         ``n`` is the number of images in the denominator.
     """
-    return _rate("precision", labels, predictions, average, positive, confidence, undefined, seed)
+    return _rate("precision", labels, predictions, average, pos_label, zero_division, confidence, seed)
 
 
 def recall(
@@ -210,9 +212,9 @@ def recall(
     predictions: Any,
     *,
     average: str = "binary",
-    positive: int = 1,
+    pos_label: int = 1,
+    zero_division: float = math.nan,
     confidence: float = 0.95,
-    undefined: float = math.nan,
     seed: int = 0,
 ) -> Estimate:
     """Of the images that are positive, the share called so: TP / (TP + FN).
@@ -220,17 +222,17 @@ def recall(
     Parameters and result as for :func:`precision`; undefined where no image
     is positive.
     """
-    return _rate("recall", labels, predictions, average, positive, confidence, undefined, seed)
+    return _rate("recall", labels, predictions, average, pos_label, zero_division, confidence, seed)
 
 
-def f1(
+def f1_score(
     labels: Any,
     predictions: Any,
     *,
     average: str = "binary",
-    positive: int = 1,
+    pos_label: int = 1,
+    zero_division: float = math.nan,
     confidence: float = 0.95,
-    undefined: float = math.nan,
     seed: int = 0,
 ) -> Estimate:
     """Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
@@ -239,7 +241,7 @@ def f1(
     is positive and none is called so. The binary interval is the Wilson
     interval of J = TP / (TP + FP + FN), carried over by F1 = 2J / (1 + J).
     """
-    return _rate("f1", labels, predictions, average, positive, confidence, undefined, seed)
+    return _rate("f1_score", labels, predictions, average, pos_label, zero_division, confidence, seed)
 
 
 def group_accuracy(
@@ -274,7 +276,7 @@ def group_accuracy(
     found = {}
     for group in wanted:
         inside = membership == group
-        found[group] = wilson(int(right[inside].sum()), int(inside.sum()), confidence)
+        found[group] = wilson(int(right[inside].sum()), int(inside.sum()), confidence=confidence)
     return found
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 from tlbook.evaluation.inputs import confidence_level, pair
 from tlbook.evaluation.intervals import Estimate, _z
 
-__all__ = ["PairedTest", "compare", "compare_all", "holm", "mcnemar", "paired_bootstrap", "paired_t"]
+__all__ = ["PairedTest", "compare_all", "holm", "mcnemar", "paired_bootstrap", "paired_t"]
 
 
 _ROUNDING = 1e-12  # differences of shares, multiples of 1/n, that are smaller are none
@@ -103,7 +103,7 @@ def mcnemar(
     names: tuple[str, str] = ("A", "B"),
     confidence: float = 0.95,
 ) -> PairedTest:
-    r"""McNemar's exact test: do A and B err equally often on the same images?
+    r"""Is A more accurate than B, or can one not tell? McNemar's exact test on the same images.
 
     Only images on which one is right and the other wrong can tell them apart.
     If neither is better, each of these :math:`m = b + c` images favours A or B
@@ -115,18 +115,36 @@ def mcnemar(
     J. Educ. Behav. Stat. 37:479): with one image added to each of b and c,
     :math:`\tilde d \pm z\sqrt{(\tilde p_b + \tilde p_c - \tilde d^2)/(n+2)}`. The verdict
     follows the exact p-value, which is the stricter of the two: now and then the interval
-    leaves 0 out and the verdict is still "cannot tell".
+    excludes 0 and the verdict is still "cannot tell".
 
     Parameters
     ----------
-    labels, pred_a, pred_b : array_like of int, shape (n,)
+    labels : array_like of int, shape (n,)
+        True classes of the images that both models answered.
+    pred_a, pred_b : array_like of int, shape (n,)
+        Classes that the two models predict.
     names : tuple of two str
+        How the models are called in the verdict.
     confidence : float
+        Of the interval; A and B are told apart if the p-value is below 1 − confidence.
 
     Returns
     -------
     PairedTest
         Models that are right on the same images get a p-value of 1.
+
+    Raises
+    ------
+    ValueError
+        Labels and predictions of different length, or twice the same name.
+
+    Examples
+    --------
+    >>> labels = np.zeros(1000, int)
+    >>> probe = (np.arange(1000) < 60).astype(int)    # wrong on 60
+    >>> tuned = (np.arange(1000) < 45).astype(int)    # wrong on 45 of these
+    >>> print(mcnemar(labels, tuned, probe, names=("tuned", "probe")).verdict)
+    tuned is better
     """
     right_a, right_b = _right(labels, pred_a, pred_b)
     n = right_a.size
@@ -285,44 +303,6 @@ def paired_t(
         low, high, p_value = float(interval.low), float(interval.high), float(test.pvalue)
     difference = Estimate(value, low, high, n, confidence, unit)
     return PairedTest(_names(names), difference, p_value, "paired t over seeds", n, confidence=confidence)
-
-
-def compare(
-    labels: Any,
-    pred_a: Any,
-    pred_b: Any,
-    names: tuple[str, str] = ("A", "B"),
-    *,
-    confidence: float = 0.95,
-) -> PairedTest:
-    """Which of two models is more accurate, or "cannot tell": McNemar's exact test.
-
-    Parameters
-    ----------
-    labels : array_like of int, shape (n,)
-        The true classes of the images that both models answered.
-    pred_a, pred_b : array_like of int, shape (n,)
-        Classes that the two models predict.
-    names : tuple of str
-        How the models are called in the verdict.
-    confidence : float
-        Of the interval of the difference.
-
-    Returns
-    -------
-    PairedTest
-        Among other things ``p_value`` (two-sided), ``difference`` (an estimate with its interval), ``only_a`` and
-        ``only_b`` (images on which just one is right), ``winner`` (a name, or None) and ``verdict`` (in words).
-
-    Examples
-    --------
-    >>> labels = np.zeros(1000, int)
-    >>> probe = (np.arange(1000) < 60).astype(int)    # wrong on 60
-    >>> tuned = (np.arange(1000) < 45).astype(int)    # wrong on 45 of these
-    >>> print(compare(labels, tuned, probe, names=("tuned", "probe")).verdict)
-    tuned is better
-    """
-    return mcnemar(labels, pred_a, pred_b, names=names, confidence=confidence)
 
 
 def holm(p_values: Any) -> np.ndarray:

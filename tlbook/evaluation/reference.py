@@ -15,7 +15,7 @@ __all__ = ["by_verdict", "compare_with_reference", "runs_by"]
 
 
 def compare_with_reference(
-    right: Mapping[str, Any], reference: str, *, confidence: float = 0.95
+    right: Mapping[str, Any], *, reference: str, confidence: float = 0.95
 ) -> dict[str, PairedTest]:
     """Is each method better or worse than the reference?
 
@@ -41,7 +41,7 @@ def compare_with_reference(
     if reference not in right or len(right) < 2:
         raise ValueError(f"no reference {reference!r} beside other methods among {', '.join(right) or 'none'}")
     tests = {
-        name: compare_runs(runs, right[reference], (name, reference), confidence=confidence)
+        name: compare_runs(runs, right[reference], names=(name, reference), confidence=confidence)
         for name, runs in right.items()
         if name != reference
     }

@@ -1,4 +1,4 @@
-"""Several training runs on the same test images: comparing methods, and the cheapest that will do.
+"""Several training runs on the same test images: comparing methods, and the cheapest that is as good as the best.
 
 One run of A against one run of B leaves open whether the methods differ or
 these two runs. Several runs leave open whether other test images would have
@@ -16,7 +16,7 @@ import numpy as np
 from tlbook.evaluation.intervals import Estimate
 from tlbook.evaluation.paired import PairedTest, holm, paired_t
 
-__all__ = ["Choice", "cheapest_as_good", "compare_runs", "pack_right", "unpack_right"]
+__all__ = ["CheapestAsGood", "cheapest_as_good", "compare_runs", "pack_right", "unpack_right"]
 
 
 def pack_right(right: Any) -> str:
@@ -53,7 +53,7 @@ def _runs(right: Any, name: str) -> np.ndarray:
 
 
 def compare_runs(
-    right_a: Any, right_b: Any, names: tuple[str, str] = ("A", "B"), *, confidence: float = 0.95
+    right_a: Any, right_b: Any, *, names: tuple[str, str] = ("A", "B"), confidence: float = 0.95
 ) -> PairedTest:
     """Is method A better than B, over training runs *and* over test images?
 
@@ -68,7 +68,7 @@ def compare_runs(
     Each test holds the other kind of luck fixed, and the two uncertainties are not
     added up. Where both are of the same size, the level is kept with few runs and no longer
     quite with many: false alarms came to 4 % with five runs and to 7 % with ten when
-    this was simulated (``tests/test_evaluation_runs.py``).
+    this was simulated (``tests/tlbook/evaluation/test_runs.py``).
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def compare_runs(
 
 
 @dataclass(frozen=True)
-class Choice:
+class CheapestAsGood:
     """The outcome of :func:`cheapest_as_good`.
 
     Attributes
@@ -121,13 +121,13 @@ class Choice:
 
     @property
     def verdict(self) -> str:
-        """One line: what to take, and whether it is known to be needed or cannot be told."""
+        """One line: which method to take, and whether it is known to be better than what costs less."""
         if self.chosen == self.best:
             return f"{self.best}: better than everything cheaper" if self.cheaper else f"{self.best}: cheapest and best"
         return f"{self.chosen}: cannot tell it from {self.best}"
 
 
-def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> Choice:
+def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> CheapestAsGood:
     """The first method, in order of cost, that cannot be told from the most accurate one.
 
     Parameters
@@ -137,7 +137,7 @@ def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> C
 
     Returns
     -------
-    Choice
+    CheapestAsGood
         "Cannot be told" is no proof of equality: more runs or more test images
         may tell. It is the reason to take the cheaper one until they do.
     """
@@ -146,10 +146,10 @@ def cheapest_as_good(right: Mapping[str, Any], *, confidence: float = 0.95) -> C
         raise ValueError(f"a choice needs at least two methods, but there is {len(names)}")
     best = max(names, key=lambda name: float(np.mean(right[name])))
     others = [name for name in names if name != best]
-    tests = [compare_runs(right[best], right[name], (best, name), confidence=confidence) for name in others]
+    tests = [compare_runs(right[best], right[name], names=(best, name), confidence=confidence) for name in others]
     adjusted = holm([test.p_value for test in tests])
     corrected = {
         name: replace(test, adjusted_p=float(p)) for name, test, p in zip(others, tests, adjusted, strict=True)
     }
     chosen = next(name for name in names if name == best or corrected[name].winner is None)
-    return Choice(best, chosen, corrected, tuple(names[: names.index(chosen)]))
+    return CheapestAsGood(best, chosen, corrected, tuple(names[: names.index(chosen)]))

@@ -49,7 +49,7 @@ class Answers:
 
     @functools.cached_property
     def reliability(self) -> Reliability:
-        return evaluation.reliability(self.labels, self.p, bins=_BINS)
+        return evaluation.reliability(self.labels, self.p, n_bins=_BINS)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Metric:
     Attributes
     ----------
     name : str
-        Its key in a report and in ``metrics.json``.
+        Its key in a report and in ``metrics.json``, where possible that of scikit-learn.
     label : str
         How text and page call it.
     part : {"overall", "classes", "calibration"}
@@ -99,18 +99,18 @@ class Metric:
 def _counted(metric: Callable[..., Estimate]) -> Callable[[Answers, int | None], Estimate]:
     """A metric of predictions, for one class or as the mean over those that occur."""
 
-    def compute(a: Answers, positive: int | None) -> Estimate:
-        if positive is None:
+    def compute(a: Answers, pos_label: int | None) -> Estimate:
+        if pos_label is None:
             return metric(a.labels, a.guess, average="macro", confidence=a.confidence, seed=a.seed)
-        return metric(a.labels, a.guess, positive=positive, confidence=a.confidence)
+        return metric(a.labels, a.guess, pos_label=pos_label, confidence=a.confidence)
 
     return compute
 
 
 def _ranked(metric: Callable[..., Estimate]) -> Callable[[Answers, int], Estimate]:
     """A metric of how the class's probability ranks the images."""
-    return lambda a, positive: metric(
-        a.labels, a.p[:, positive], positive=positive, confidence=a.confidence, seed=a.seed
+    return lambda a, pos_label: metric(
+        a.labels, a.p[:, pos_label], pos_label=pos_label, confidence=a.confidence, seed=a.seed
     )
 
 
@@ -140,7 +140,7 @@ def _ece_by_chance(a: Answers) -> float:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
-        "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, a.confidence),
+        "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, confidence=a.confidence),
         note="Share of the images that are called what they are.",
     ),
     Metric(
@@ -152,32 +152,33 @@ METRICS: tuple[Metric, ...] = (
         note="Of the images of this class, the share called so. Its mean is also called balanced accuracy.",
     ),
     Metric(
-        "F1", "F1", "classes", _counted(evaluation.f1), mean=True,
+        "f1_score", "F1", "classes", _counted(evaluation.f1_score), mean=True,
         note="The harmonic mean of precision and recall.",
     ),
     Metric(
-        "ROC area", "ROC area", "classes", _ranked(evaluation.roc_area),
-        note="How often an image of this class gets a higher probability for it than another image; guessing has 0.5.",
+        "roc_auc", "ROC AUC", "classes", _ranked(evaluation.roc_auc),
+        note="The area under the ROC curve: how often an image of this class gets a higher probability for it than an image of "
+        "another class; guessing has 0.5.",
     ),
     Metric(
-        "average precision", "average precision", "classes", _ranked(evaluation.average_precision),
+        "average_precision", "average precision", "classes", _ranked(evaluation.average_precision),
         note="The area under the precision–recall curve; guessing has the share of the class.",
     ),
     Metric(
-        "ECE", "expected calibration error", "calibration", lambda a: a.reliability.ece, unit="15 bins", format=".3f",
+        "ece", "expected calibration error", "calibration", lambda a: a.reliability.ece, unit="15 bins", format=".3f",
         note="How far confidence and accuracy lie apart, on average over the images.",
     ),
     Metric(
-        "ECE by chance", "95 % of calibrated models stay below", "calibration", _ece_by_chance, format=".3f",
+        "ece_by_chance", "95 % of calibrated models stay below", "calibration", _ece_by_chance, format=".3f",
         note="The calibration error that chance alone makes on so many images: an error below it shows nothing.",
     ),
     Metric(
-        "Brier", "Brier score", "calibration", _averaged(evaluation.brier_score), unit="0 to 2",
+        "brier_score", "Brier score", "calibration", _averaged(evaluation.brier_score), unit="0 to 2",
         note="The squared distance of the probabilities from the truth; 0 is best.",
     ),
     Metric(
-        "nll", "negative log-likelihood", "calibration", _averaged(evaluation.negative_log_likelihood), unit="nats",
-        note="The loss of training, on these images; 0 is best.",
+        "log_loss", "log loss", "calibration", _averaged(evaluation.log_loss), unit="nats",
+        note="The negative logarithm of the probability of the true class, on average; training minimises it, and 0 is best.",
     ),
 )  # fmt: skip
 
@@ -204,5 +205,5 @@ def plain(values: Iterable[tuple[str, Estimate | float]]) -> dict[str, Any]:
     for name, value in values:
         found[name] = number(value)
         if isinstance(value, Estimate):
-            found[f"{name} interval"] = [number(value.low), number(value.high)]
+            found[f"{name}_interval"] = [number(value.low), number(value.high)]
     return found
