@@ -36,7 +36,7 @@ def main() -> None:
             progress=False,
             say=lambda line: None,
         )
-        spent = result.metrics["seconds"]
+        spent = result.metrics["wall_seconds"]
     cost = clock.so_far()
     count = sum(1 for _ in folder.rglob("*.jpg"))
     grown = round((peak_memory() - before) / 1e6)

@@ -11,7 +11,6 @@ seconds mean the same beside other work; the throughput wants a machine that doe
 from __future__ import annotations
 
 import argparse
-import platform
 import shutil
 import tempfile
 from itertools import product
@@ -20,7 +19,7 @@ from pathlib import Path
 from measure import cores, fresh
 from recipes import RECIPES
 
-from tlbook import backbones, results
+from tlbook import _files, backbones, results
 
 SHARE = {"photos": 1.0, "sketches": 0.2}
 """Of the published epochs: the drawings are there to rerun the recipes, not to compare them."""
@@ -41,14 +40,6 @@ def own_backbones(dataset: str) -> list[str]:
     return [name for name in backbones.names() if name != "sketchnet" and backbones.info(name).available]
 
 
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def recipes(options) -> None:
     dataset, images = options.dataset, options.images
     share = SHARE[dataset] if options.share is None else options.share
@@ -60,7 +51,7 @@ def recipes(options) -> None:
             "data": fingerprint(dataset),
             "share of the epochs": share,
             "training images": images or "all",
-            "processor": processor(),
+            "processor": _files.processor(),
         },
         folder=options.folder,
     )
@@ -153,7 +144,7 @@ def throughput(dataset: str, folder, many: int = 0) -> None:
         "throughput" if dataset == "sketches" else "throughput-photos",
         f"python benchmarks/run.py --dataset {dataset} --only throughput",
         about="Images a second: the network alone, decoding alone, files to features, and the arithmetic limit",
-        conditions={"data": fingerprint(dataset), "processor": processor()},
+        conditions={"data": fingerprint(dataset), "processor": _files.processor()},
         folder=folder,
     )
     everything = len(cores())

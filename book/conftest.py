@@ -4,8 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-import book_notebooks
 import pytest
+
+from tools.book import contents
 
 CORES = os.cpu_count() or 1
 
@@ -18,16 +19,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(cache.cleanup)
         os.environ["TLBOOK_CACHE"] = cache.name
     if worker is not None or not config.getoption("numprocesses", None):
-        book_notebooks.set_kernel_environment(max(1, CORES // (worker["workercount"] if worker else 1)))
+        contents.set_kernel_environment(max(1, CORES // (worker["workercount"] if worker else 1)))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Only notebooks of the table of contents: a reader's own experiments beside them are not ours to judge."""
     if collection_path.suffix == ".ipynb" and collection_path.parent == Path(__file__).parent:
-        return collection_path not in book_notebooks.notebooks() or None
+        return collection_path not in contents.notebooks() or None
     return None
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto` means at most one worker a notebook, and at most four."""
-    return max(1, min(4, CORES, len(book_notebooks.notebooks())))
+    return max(1, min(4, CORES, len(contents.notebooks())))

@@ -3,10 +3,13 @@
 import os
 import tempfile
 
-import book_notebooks
 import pytest
 
+from tools.book import contents
+
 CORES = os.cpu_count() or 1
+
+collect_ignore = ["browser"]  # left to make test-browser, which names the folder
 
 for _name, _value in {
     "KERAS_BACKEND": "tensorflow",
@@ -35,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(cache.cleanup)
         os.environ["TLBOOK_CACHE"] = cache.name
     if worker is not None or not config.getoption("numprocesses", None):
-        book_notebooks.set_thread_limits(max(1, CORES // (worker["workercount"] if worker else 1)))
+        contents.set_thread_limits(max(1, CORES // (worker["workercount"] if worker else 1)))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -1,4 +1,4 @@
-"""What several modules need of files and of this machine: write whole or not at all, lock, count cores, name versions.
+"""What several modules need of files and of this machine: write whole or not at all, lock, name processor, cores and versions.
 
 Imports nothing else of tlbook, and neither Keras nor TensorFlow.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cores", "locked", "replacing", "versions", "write_bytes", "write_json", "write_text"]
+__all__ = ["cores", "locked", "processor", "replacing", "versions", "write_bytes", "write_json", "write_text"]
 
 
 @contextmanager
@@ -110,6 +111,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS or Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Name of this machine's processor, as far as the system tells it."""
+    with suppress(OSError, StopIteration):  # Linux; elsewhere platform knows
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
 
 
 def versions(*wanted: str | tuple[str, ...]) -> dict[str, str]:

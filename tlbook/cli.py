@@ -1,7 +1,7 @@
 """The command ``tlbook``: :mod:`tlbook.classifier` from a shell.
 
-It reads the arguments, calls one function and prints what that returns. The exit status is 0, or 2 where what was given cannot
-be used (one sentence on standard error says why), or 130 where the run was interrupted.
+It reads the arguments, calls one function and prints what that returns. The exit status is 0, or 2 for input that cannot be used
+(one sentence on standard error says why), or 130 for a run that was interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tlbook", description="A classifier from a folder of photos.")
     parser.add_argument("--version", action="version", version=f"tlbook {__version__}")
-    parser.add_argument("--quiet", action="store_true", help="no progress and no account of what is done")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars and no messages")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     train = commands.add_parser(
@@ -34,7 +34,10 @@ def _parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="DIR", help="folder of the result, which appears when all is done"
     )
     train.add_argument(
-        "--backbone", default="auto", metavar="NAME", help="pretrained network (default: the best to be had)"
+        "--backbone",
+        default="auto",
+        metavar="NAME",
+        help="pretrained network (default: the most accurate that is available)",
     )
     train.add_argument("--strategy", default="auto", choices=("probe", "lp-ft", "auto"))
     train.add_argument("--test", metavar="FOLDER2", help="other photos of the same classes, to test on")
@@ -52,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", metavar="FOLDER")
     evaluate.add_argument("--json", metavar="FILE", help="write the numbers to a file too")
 
-    export = commands.add_parser("export", help="write a model as ONNX or LiteRT, and check that its answers stay")
+    export = commands.add_parser("export", help="write a model for other programs, and check that its answers stay")
     export.add_argument("model", metavar="MODEL")
-    export.add_argument("path", metavar="FILE", help="ends in .onnx or .tflite")
+    export.add_argument("path", metavar="FILE", help="the ending decides the format, as in mine.onnx")
     export.add_argument("--images", metavar="FOLDER", help="photos of the same classes, to compare on (default: noise)")
 
     serve = commands.add_parser("serve", help="a page on this machine that classifies the photo dropped on it")
@@ -97,19 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    What cannot be used gives the status 2, and a sentence on standard error:
+    Input that cannot be used gives the status 2, and a sentence on standard error:
 
     >>> main(["predict", "no-such-model.keras", "cat.jpg"])
     2
     """
     given = vars(_parser().parse_args(arguments))
     warnings.showwarning = lambda message, *_: _note(f"note: {message}")
-    from tlbook.classifier.unusable import Unusable
+    from tlbook.classifier.errors import InputError
 
     try:
         _run(given)
         sys.stdout.flush()
-    except Unusable as error:
+    except InputError as error:
         _note(f"tlbook: {error}")
         return 2
     except KeyboardInterrupt:

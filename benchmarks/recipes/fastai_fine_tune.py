@@ -45,14 +45,16 @@ def run(given: Material, seed: int, variants: tuple[str, ...] = VARIANTS) -> Ite
 
     def fit(epochs: int, highest: float, up: float, div: float, factors: tuple[float, float, float]) -> None:
         steps = epochs * len(train)
-        optimizer = GroupAdam(Tabulated(one_cycle(steps, highest, up, div)), beta_2=0.99, epsilon=1e-5)
         middle = base.layers[len(base.layers) // 2 :]
-        groups = {
+        of_base = {
             id(v): factors[1] if layer in middle else factors[0] for layer in base.layers for v in layer.variables
         }
-        variables = model.trainable_variables
-        optimizer.set_groups(
-            [groups.get(id(v), factors[2]) for v in variables], [0.01 if len(v.shape) > 1 else 0.0 for v in variables]
+        optimizer = GroupAdam(
+            Tabulated(one_cycle(steps, highest, up, div)),
+            factors=[of_base.get(id(v), factors[2]) for v in model.trainable_variables],
+            weight_decay=0.01,
+            beta_2=0.99,
+            epsilon=1e-5,
         )
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer, loss, metrics=["accuracy"])

@@ -130,9 +130,7 @@ def mobilenet(inputs):
     """MobileNetV2 0.35 on a tensor: the weights that were trained at 224 pixels, whatever the size of the images."""
     import keras
 
-    path = backbones.applications.weights_folder() / backbones.applications.APPLICATIONS[NETWORK].weights_file
-    if not path.is_file():
-        backbones.load(NETWORK).model  # noqa: B018  (downloads them)
+    path = backbones.download(NETWORK)
     return keras.applications.MobileNetV2(input_tensor=inputs, alpha=0.35, include_top=False, weights=path)
 
 

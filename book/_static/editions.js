@@ -1,2 +1,2 @@
-// Written anew after each build by scripts/editions.py: which editions there are, and where.
+// Written anew after each build by tools/book/editions.py: which editions there are, and where.
 window.bookEditions = { here: "", all: {} };

@@ -1,5 +1,5 @@
 // Shows a term's definition when it is pointed at or reached by keyboard. The definitions are in glossary-terms.js, which
-// scripts/finish_pages.py writes from the glossary page: nothing is fetched, so this works without a network and from a file.
+// tools/book/finish_pages.py writes from the glossary page: nothing is fetched, so this works without a network and from a file.
 // The box can be pointed at itself, stays while it is, and goes away with Escape.
 (() => {
   const DELAY = 150; // milliseconds; long enough to cross the gap between word and box

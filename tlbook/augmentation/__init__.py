@@ -1,11 +1,11 @@
-"""Random changes of training images: what Keras has, by name, and what it lacks.
+"""Random changes of training images: the layers of Keras by name, and two of our own.
 
 Keras 3.13 to 3.15 has layers for flip, rotation, zoom, crop, translation,
 shear, perspective, brightness, contrast, hue, saturation, grey, blur,
 sharpness, elastic deformation, erasing, RandAugment, AugMix, MixUp and CutMix;
 ``keras.layers.GaussianNoise`` serves for noise (its standard deviation is in units of
-its input). None of these is written anew here but one: gamma is missing, hence :class:`RandomGamma`, and
-Keras' elastic deformation mixes up the images of a batch in ``fit``, hence :class:`RandomElastic`.
+its input). Two layers are implemented here: :class:`RandomGamma`, which
+Keras lacks, and :class:`RandomElastic`, since Keras' elastic deformation mixes up the images of a batch in ``fit``.
 """
 
 from .catalogue import CATALOGUE, Augmentation, combined, make, standard

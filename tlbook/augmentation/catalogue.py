@@ -1,4 +1,4 @@
-"""Augmentations by name and strength, Keras layers but for gamma and elastic deformation."""
+"""Augmentations by name and strength: layers of Keras, except gamma and elastic deformation."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def make(
         Side of the images in pixels, for cropping and blur.
     seed : int, optional
     exactly : bool
-        Not up to this strength, but exactly this one: for looking at it. (Where a change has a sign, the
+        Apply exactly this strength instead of a random one up to it, to see what it does. (Where a change has a sign, the
         positive one. Flips, noise, RandAugment and mixing stay random.)
 
     Returns
@@ -201,7 +201,7 @@ def combined(names: Sequence[str], level: int = 0, *, size: int, seed: int | Non
 
 
 def standard(seed: int | None = None, *, value_range: tuple[float, float] = (0.0, 255.0)) -> keras.Sequential:
-    """The book's default augmentation for pets: what leaves a cat a cat.
+    """The book's default augmentation for pets: changes after which a cat is still a cat.
 
     Mirror images (never upside down), rotation by up to 18 degrees, zoom by up
     to 15 %, shift by up to 8 %, contrast by up to 20 % and gamma between 0.8 and
@@ -218,7 +218,7 @@ def standard(seed: int | None = None, *, value_range: tuple[float, float] = (0.0
     -------
     keras.Sequential
         Takes and gives batches of images (n, height, width, channels); does
-        nothing in inference. For ``transfer.fine_tune(augmentation=…)``.
+        nothing in inference. For ``transfer.Recipe(augmentation=…)``.
     """
     seeds: list[int | None] = [None] * 6 if seed is None else [6 * seed + i for i in range(6)]
     layers = keras.layers

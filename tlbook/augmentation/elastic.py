@@ -20,8 +20,8 @@ class RandomElastic(keras.layers.Layer):
 
     Displacements are drawn on a coarse grid of points, normally distributed, and interpolated
     between them by cubic polynomials; the image is then read at the displaced places, by linear
-    interpolation (as for the U-Net: Ronneberger, Fischer & Brox 2015, section 3.1). What is
-    read beyond the border is the border.
+    interpolation (as for the U-Net: Ronneberger, Fischer & Brox 2015, section 3.1). Beyond
+    the border the pixels of the border are read.
 
     It stands in for ``keras.layers.RandomElasticTransform``, which up to Keras 3.15 gives, wherever the
     size of the batch is not fixed (in ``fit``, in ``tf.data`` after ``batch``), every image of a batch the

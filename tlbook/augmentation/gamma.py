@@ -1,4 +1,4 @@
-"""The one layer of augmentation that Keras lacks."""
+"""A random change of gamma, an augmentation that Keras lacks."""
 
 from __future__ import annotations
 

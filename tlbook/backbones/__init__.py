@@ -1,4 +1,4 @@
-"""Pretrained networks without their classifiers, by name.
+"""Pretrained networks without their classifiers: by name, or from a Keras model of your own.
 
 >>> from tlbook import backbones
 >>> backbones.default("photos")
@@ -7,11 +7,25 @@
 
 import importlib
 
-from tlbook.backbones.applications import WeightsUnavailable
 from tlbook.backbones.backbone import Backbone, model_fingerprint
-from tlbook.backbones.registry import Info, card, default, info, load, names
+from tlbook.backbones.loading import load
+from tlbook.backbones.networks import Info, default, info, names
+from tlbook.backbones.weights import WeightsUnavailable, card, download
+from tlbook.backbones.wrapping import wrap
 
-__all__ = ["Backbone", "Info", "WeightsUnavailable", "card", "default", "info", "load", "model_fingerprint", "names"]
+__all__ = [
+    "Backbone",
+    "Info",
+    "WeightsUnavailable",
+    "card",
+    "default",
+    "download",
+    "info",
+    "load",
+    "model_fingerprint",
+    "names",
+    "wrap",
+]
 
 
 def __getattr__(name: str):

@@ -9,23 +9,23 @@ The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve
 """
 
 import tlbook._quiet  # noqa: F401  (before Keras)
-from tlbook.classifier.choice import Choice, choose
+from tlbook.classifier.choice import BackboneChoice, choose
+from tlbook.classifier.errors import InputError
 from tlbook.classifier.exporting import Exported, export, exported_names, run_exported
 from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
 from tlbook.classifier.saved import Classifier, load, save
 from tlbook.classifier.serving import PhotoServer, serve
 from tlbook.classifier.training import Result, train
-from tlbook.classifier.unusable import Unusable
 
 __all__ = [
-    "Choice",
+    "BackboneChoice",
     "Classifier",
     "Evaluation",
     "Exported",
+    "InputError",
     "PhotoServer",
     "Predictions",
     "Result",
-    "Unusable",
     "choose",
     "evaluate",
     "export",

@@ -1,4 +1,4 @@
-"""A trained classifier as a file for other programs, ONNX or LiteRT, written only if its answers stay the same."""
+"""A trained classifier as a file for other programs, written only if its answers stay the same."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ import numpy as np
 
 from tlbook._files import replacing
 from tlbook._quiet import stderr_held
+from tlbook.classifier.errors import InputError, sentence, writing
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, load
-from tlbook.classifier.unusable import Unusable, sentence, writing
 from tlbook.datasets import Split
 from tlbook.features import engines
 
 import keras  # isort: skip
 
 __all__ = ["FORMATS", "Exported", "export", "exported_names", "run_exported"]
-
-FORMATS = {".onnx": "ONNX", ".tflite": "LiteRT"}
-"""The ending of the file decides."""
 
 TOLERANCE = 1e-3
 """Logits may differ by so much, times 1 + the largest of them. Rounding alone stays a hundred times below."""
@@ -38,6 +35,31 @@ _NOISE = 16  # images
 
 
 @dataclass(frozen=True)
+class Format:
+    """One kind of exported file.
+
+    Attributes
+    ----------
+    name : str
+    require : callable
+        Raises InputError where such files cannot be written or run here.
+    write : callable
+        Given a Classifier and a path, writes the file with the class names in it.
+    open : callable
+        Given a path, returns (input size, function from a float32 batch of images
+        to logits), run by the program that such files are meant for.
+    names : callable
+        Given a path, returns the class names in it.
+    """
+
+    name: str
+    require: Callable[[], None]
+    write: Callable[[Classifier, Path], None]
+    open: Callable[[Path], tuple[int, Callable[[np.ndarray], np.ndarray]]]
+    names: Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True)
 class Exported:
     """A file that :func:`export` wrote.
 
@@ -45,7 +67,7 @@ class Exported:
     ----------
     path : Path
     format : str
-        "ONNX" or "LiteRT".
+        Its name, as in "ONNX".
     n : int
         Images on which it was compared with the Keras model.
     difference : float
@@ -74,7 +96,7 @@ def export(
     *,
     images: Split | np.ndarray | str | os.PathLike | None = None,
 ) -> Exported:
-    """Write a classifier as ONNX or LiteRT, and compare its answers with Keras's.
+    """Write a classifier as a file for other programs, and compare its answers with Keras's.
 
     The file takes images as float32 (n, size, size, 3) with values from 0 to
     255 and gives logits (n, N); preprocessing and calibration are inside, and
@@ -86,7 +108,8 @@ def export(
     model : Classifier or path-like
         A ``model.keras`` that :func:`tlbook.classifier.train` wrote.
     path : path-like
-        Ends in ``.onnx`` or ``.tflite``. The file appears when it has passed.
+        The ending decides the format: ``.onnx`` for ONNX, ``.tflite`` for LiteRT. The
+        file appears when it has passed.
     images : Split, ndarray of shape (n, size, size, 3), or path-like, optional
         To compare on: a split, an array with values from 0 to 255, or a folder as
         :func:`tlbook.classifier.evaluate` takes it. Without them images of noise,
@@ -99,35 +122,35 @@ def export(
 
     Raises
     ------
-    Unusable
+    InputError
         Another ending, packages that are not installed, images, a model or a place
         that cannot be used; or the file would answer differently. Nothing is
         written then, and what was there before stays.
     """
     classifier = model if isinstance(model, Classifier) else load(model)
     target = Path(path).expanduser()
-    write, _ = _handlers(target)
+    wanted = _format(target)
     if target.is_dir() or not target.parent.is_dir():
-        raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
+        raise InputError(f"{target} cannot be written: it is a folder, or its folder does not exist")
     if isinstance(images, str | os.PathLike):
         images, _ = labelled(images, classifier.class_names, progress=False)
     given = _noise(classifier.input_size) if images is None else images
     expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
     with writing(target.parent), replacing(target, target.suffix) as passing:
-        write(classifier, passing)
+        wanted.write(classifier, passing)
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
-            raise Unusable(
+            raise InputError(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
     same = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
-    return Exported(target, FORMATS[target.suffix.lower()], len(given), difference, same)
+    return Exported(target, wanted.name, len(given), difference, same)
 
 
 def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndarray:
-    """Logits of an exported file, by the program that it is meant for: ONNX Runtime or the LiteRT interpreter.
+    """Logits of an exported file, by the program that it is meant for, such as ONNX Runtime.
 
     Parameters
     ----------
@@ -142,18 +165,18 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
 
     Raises
     ------
-    Unusable
+    InputError
         Another ending, packages that are not installed, no such file, or images of
         another shape.
     """
     path = _existing(path)
-    _, opened = _handlers(path)
+    found = _format(path)
     try:
-        size, run = opened(path)
-    except Unusable:
+        size, run = found.open(path)
+    except InputError:
         raise
     except Exception as error:  # each runtime raises kinds of its own
-        raise Unusable(f"{path} cannot be read as {FORMATS[path.suffix.lower()]} ({sentence(error)})") from error
+        raise InputError(f"{path} cannot be read as {found.name} ({sentence(error)})") from error
     return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
 
 
@@ -162,45 +185,32 @@ def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
 
     Raises
     ------
-    Unusable
+    InputError
         There are none in it, or the packages to read it are not installed.
     """
     path = _existing(path)
-    _handlers(path)
+    found = _format(path)
     try:
-        if path.suffix.lower() == ".tflite":
-            with zipfile.ZipFile(path) as archive:
-                return tuple(json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().split("\n")[:-1])
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        return tuple(json.loads(session.get_modelmeta().custom_metadata_map[_NAMES]))
+        return tuple(found.names(path))
     except Exception as error:
-        raise Unusable(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
+        raise InputError(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
 
 
 def _existing(path: str | os.PathLike) -> Path:
     path = Path(path).expanduser()
     if not path.is_file():
-        raise Unusable(f"there is no file {path}")
+        raise InputError(f"there is no file {path}")
     return path
 
 
-def _handlers(path: Path) -> tuple[Callable, Callable]:
-    """What writes and what opens a file with this ending; refuses what cannot be had here."""
-    ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise Unusable(f"{path.name} must end in .onnx (ONNX) or .tflite (LiteRT), which decides the format")
-    if ending == ".onnx":
-        if missing := engines.missing_packages():
-            raise Unusable(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
-        return _write_onnx, _open_onnx
-    if keras.backend.backend() != "tensorflow":
-        raise Unusable(
-            f"LiteRT files are written by TensorFlow, but Keras runs on {keras.backend.backend()} here: set "
-            "KERAS_BACKEND=tensorflow, or export to ONNX"
-        )
-    return _write_litert, _open_litert
+def _format(path: Path) -> Format:
+    """The format that the ending decides; an InputError where its packages are missing."""
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        endings = " or ".join(f"{ending} ({one.name})" for ending, one in FORMATS.items())
+        raise InputError(f"{path.name} must end in {endings}, which decides the format")
+    found.require()
+    return found
 
 
 def _by_keras(classifier: Classifier, batch: np.ndarray) -> np.ndarray:
@@ -216,15 +226,20 @@ def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
     """A few images at a time, so that the memory does not grow with the split."""
     if isinstance(images, Split):
         if not len(images):
-            raise Unusable(f"the split {images.name} holds no image")
+            raise InputError(f"the split {images.name} holds no image")
         return (batch for batch, _ in images.batches(size, _BATCH))
     given = np.asarray(images)
     if given.ndim != 4 or given.shape[1:] != (size, size, 3) or not len(given):
-        raise Unusable(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
+        raise InputError(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
     return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
 
 
 # ---- ONNX ----
+
+
+def _require_onnx() -> None:
+    if missing := engines.missing_packages():
+        raise InputError(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
 
 
 def _write_onnx(classifier: Classifier, path: Path) -> None:
@@ -248,7 +263,22 @@ def _open_onnx(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     return int(given.shape[1]), lambda batch: session.run(None, {given.name: batch})[0]
 
 
+def _names_onnx(path: Path) -> list[str]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return json.loads(session.get_modelmeta().custom_metadata_map[_NAMES])
+
+
 # ---- LiteRT ----
+
+
+def _require_litert() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"LiteRT files are written by TensorFlow, but Keras runs on {keras.backend.backend()} here: set "
+            "KERAS_BACKEND=tensorflow, or export to ONNX"
+        )
 
 
 def _write_litert(classifier: Classifier, path: Path) -> None:
@@ -279,7 +309,9 @@ def _interpreter() -> Any:
         try:
             from tensorflow.lite.python.interpreter import Interpreter
         except ImportError as error:
-            raise Unusable("LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert") from error
+            raise InputError(
+                "LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert"
+            ) from error
     return Interpreter
 
 
@@ -304,3 +336,15 @@ def _open_litert(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
         return interpreter.get_tensor(wanted["index"]).copy()
 
     return int(given["shape"][1]), run
+
+
+def _names_litert(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return [json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().split("\n")[:-1]]
+
+
+FORMATS: dict[str, Format] = {
+    ".onnx": Format("ONNX", _require_onnx, _write_onnx, _open_onnx, _names_onnx),
+    ".tflite": Format("LiteRT", _require_litert, _write_litert, _open_litert, _names_litert),
+}
+"""The formats by the ending of the file; one more is one more row."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tlbook import datasets
-from tlbook.classifier.unusable import Unusable, sentence
+from tlbook.classifier.errors import InputError, sentence
 from tlbook.datasets import Dataset, Finding, LeftOut, LeftOutWarning, Split
 from tlbook.datasets.splits import printable
 
@@ -25,7 +25,7 @@ _ORDER = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Photos:
-    """What a run is about.
+    """The photos of a training run.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def _load(folder: Path, **options: object) -> Dataset:
             warnings.simplefilter("ignore", LeftOutWarning)  # reported by those who call
             return datasets.load(folder, **options)
     except (ValueError, OSError) as error:
-        raise Unusable(sentence(error)) from error
+        raise InputError(sentence(error)) from error
 
 
 def read(
@@ -86,7 +86,7 @@ def read(
 
     Raises
     ------
-    Unusable
+    InputError
         The folder cannot be used.
     """
     root = Path(folder).expanduser()
@@ -96,7 +96,7 @@ def read(
     data = _load(root, seed=seed, fractions=(0.75, 0.25, 0.0), progress=progress)
     test_root = Path(test).expanduser()
     if test_root.resolve() == root.resolve():
-        raise Unusable(
+        raise InputError(
             f"the test folder {test_root} is the training folder; leave the test folder out to have it split"
         )
     tested, left_out = labelled(test_root, data.class_names, progress=progress)
@@ -109,7 +109,7 @@ def read(
 
 
 def _apart(photos: Photos) -> Photos:
-    """Leave out of training and validation what is tested on, byte for byte."""
+    """Leave out of training and validation the files that are in the test split too, byte for byte."""
     tested = {content: i for i, content in enumerate(photos.splits["test"].hashes)}
     pairs, findings = [], []
     for name in ("train", "validation"):
@@ -127,19 +127,19 @@ def _prefixed(findings: Sequence[Finding], root: Path) -> tuple[Finding, ...]:
 
 
 def labelled(folder: str | os.PathLike, class_names: Sequence[str], *, progress: bool = True) -> tuple[Split, LeftOut]:
-    """A folder as photos to test on, their labels being places in ``class_names``.
+    """The photos of a folder to test on, with labels that are positions in ``class_names``.
 
     Class folders are taken wholly; of ready splits the one called test, or all there is where none is.
 
     Raises
     ------
-    Unusable
+    InputError
         The folder cannot be used, or has a class that is not among ``class_names``.
     """
     root = Path(folder).expanduser()
     data = _load(root, fractions=(0.0, 0.0, 1.0), progress=progress)
     if unknown := [name for name in data.class_names if name not in class_names]:
-        raise Unusable(
+        raise InputError(
             f"{root} has the class {unknown[0]!r}, which the model does not know; it knows {', '.join(class_names)}"
         )
     numbers = np.array([list(class_names).index(name) for name in data.class_names])
@@ -153,9 +153,8 @@ def near_duplicates(photos: Photos) -> list[dict]:
     Returns
     -------
     list of dict
-        ``split`` and ``index`` of the photo that training or validation can do
-        without, ``path`` of it, ``of`` (split and path of the other),
-        ``distance`` in bits and ``same_label``. What is tested on stays.
+        ``split`` and ``index`` of the photo in the earlier split, its ``path``, ``of`` (split and path of the other),
+        ``distance`` in bits and ``same_label``.
     """
     splits = [photos.splits[name] for name in _ORDER if len(photos.splits[name])]
     found = []
@@ -181,7 +180,7 @@ def without(photos: Photos, pairs: Sequence[dict]) -> Photos:
 
     Raises
     ------
-    Unusable
+    InputError
         A class would be left without a photo to train on.
     """
     splits = dict(photos.splits)
@@ -192,7 +191,7 @@ def without(photos: Photos, pairs: Sequence[dict]) -> Photos:
     counts = np.bincount(splits["train"].labels, minlength=len(photos.class_names))
     if not counts.all():
         empty = photos.class_names[int(counts.argmin())]
-        raise Unusable(
+        raise InputError(
             f"class {empty!r} of {photos.folder} has no photo left to train on, since each is nearly the same as one in "
             "validation or test; give different photos, or keep them with near_duplicates='report'"
         )

@@ -1,4 +1,4 @@
-"""Using a model file: answers for photos, and a test on labelled ones."""
+"""Using a model file: predictions for photos, and a test on labelled ones."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tlbook import evaluation
 from tlbook import report as reports
 from tlbook._files import write_json
 from tlbook.classifier import saved
+from tlbook.classifier.errors import InputError, sentence, writing
+from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
-from tlbook.classifier.unusable import Unusable, sentence, writing
 from tlbook.datasets import BadImage, Finding, LeftOut, decode
 from tlbook.datasets.decoding import in_order
 from tlbook.datasets.splits import printable
@@ -42,7 +43,7 @@ class Predictions:
     probabilities : ndarray of float64, shape (n, N)
     class_names : tuple of str
     left_out : LeftOut
-        Files from which no picture can be had.
+        Files that could not be read as pictures.
     """
 
     paths: tuple[str, ...]
@@ -86,7 +87,7 @@ def _files(path: Path) -> Iterator[Path]:
     try:
         inside = sorted(path.iterdir())
     except PermissionError as error:
-        raise Unusable(f"no permission to list the folder {path}") from error
+        raise InputError(f"no permission to list the folder {path}") from error
     for one in inside:
         if not one.name.startswith(".") and one.name.casefold() not in ("thumbs.db", "desktop.ini"):
             if one.is_dir() and one.is_symlink():
@@ -124,13 +125,13 @@ def predict(
 
     Raises
     ------
-    Unusable
+    InputError
         The model cannot be used, a path does not exist, or no photo can be read.
     """
     classifier = _classifier(model)
     given = [Path(one) for one in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     if missing := [path for path in given if not path.exists() and not path.is_symlink()]:
-        raise Unusable(f"there is no file or folder {missing[0]}")
+        raise InputError(f"there is no file or folder {missing[0]}")
     files = [file for path in given for file in _files(path)]
     names: list[str] = []
     logits: list[np.ndarray] = []
@@ -157,7 +158,7 @@ def predict(
         flush()
     if not names:
         why = f" ({printable(bad[0].path)}: {bad[0].reason})" if bad else ""
-        raise Unusable(f"none of the {len(files)} files is a photo that can be read{why}")
+        raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
     p = evaluation.probabilities(np.concatenate(logits))
     labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
     return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)))
@@ -173,7 +174,7 @@ class Evaluation:
         Print it, or ``report.save("page.html")``.
     left_out : LeftOut
     seen : int
-        Photos, byte for byte, that the model was trained or chosen on; they flatter it.
+        Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
     """
 
     report: Report
@@ -183,13 +184,15 @@ class Evaluation:
     @property
     def metrics(self) -> dict[str, Any]:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
-        return {**self.report.to_dict(), "seen in training": self.seen}
+        return {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
 
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
         lines = [str(self.report)]
         if self.seen:
-            lines.append(f"note: the model was trained or chosen on {self.seen:,} of these photos, which flatters it")
+            lines.append(
+                f"note: the model was trained or chosen on {self.seen:,} of these photos: the numbers are too good"
+            )
         return "\n".join(lines)
 
 
@@ -219,13 +222,13 @@ def evaluate(
 
     Raises
     ------
-    Unusable
+    InputError
         The model or the folder cannot be used, or the file cannot be written.
     """
     classifier = _classifier(model)
     target = None if json is None else Path(json).expanduser()
     if target is not None and (target.is_dir() or not target.parent.is_dir()):
-        raise Unusable(f"{target} cannot be written: it is a folder, or its folder does not exist")
+        raise InputError(f"{target} cannot be written: it is a folder, or its folder does not exist")
     split, left_out = labelled(folder, classifier.class_names, progress=progress)
     report = reports.evaluate(classifier.logits(split, cache=True, progress=progress), split)
     known = set(classifier.about.get("trained on", ()))

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from tlbook._files import locked, write_json
-from tlbook.classifier.unusable import Unusable, writing
+from tlbook.classifier import metrics_file
+from tlbook.classifier.errors import InputError, writing
 
-__all__ = ["METRICS", "Run", "check_place", "finished", "key_of", "open_run"]
+__all__ = ["RunFolder", "check_place", "key_of", "open_run"]
 
-METRICS = "metrics.json"
 FORMAT = 1
 
 _STATE, _LOCK, _RESULT, _STEPS, _OLD = "run.json", "lock", "result", "steps", "replaced"
-_CHECKPOINT = "fine-tuning.npz"
+_CHECKPOINT, _TIMES = "fine-tuning.npz", "times.json"
 
 
 def key_of(**what: Any) -> str:
@@ -40,15 +40,7 @@ def _read_json(path: Path) -> Any:
         return None
 
 
-def finished(out: Path) -> dict | None:
-    """The metrics of a finished result of ours, or None where the folder is none."""
-    metrics = _read_json(out / METRICS)
-    if not isinstance(metrics, dict) or metrics.get("written by") != "tlbook train" or "key" not in metrics:
-        return None
-    return metrics
-
-
-class Run:
+class RunFolder:
     """The state of one run on disk.
 
     Attributes
@@ -80,25 +72,31 @@ class Run:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the time of a block to the seconds of a stage, over all attempts."""
+        """Add the time that a block takes to that of a stage, over all attempts."""
         wall, process = time.perf_counter(), time.process_time()
         yield
         self.add(name, time.perf_counter() - wall, time.process_time() - process)
 
     def add(self, name: str, wall: float, process: float) -> None:
-        """Add seconds to a stage."""
-        path = self._steps / "seconds.json"
-        seconds = _read_json(path) or {}
-        seconds[name] = round(seconds.get(name, 0.0) + wall, 3)
-        seconds["processor"] = round(seconds.get("processor", 0.0) + process, 3)
-        write_json(path, seconds)
+        """Add wall seconds to a stage, and process seconds to those of the run."""
+        stages, spent = self._seconds()
+        stages[name] = round(stages.get(name, 0.0) + wall, 3)
+        write_json(self._steps / _TIMES, {"wall_seconds": stages, "process_seconds": round(spent + process, 3)})
+
+    def _seconds(self) -> tuple[dict[str, float], float]:
+        kept = _read_json(self._steps / _TIMES) or {}
+        return kept.get("wall_seconds", {}), kept.get("process_seconds", 0.0)
 
     @property
-    def seconds(self) -> dict[str, float]:
-        """Wall seconds of each stage, their total, and the processor's seconds."""
-        seconds = _read_json(self._steps / "seconds.json") or {}
-        processor = seconds.pop("processor", 0.0)
-        return {**seconds, "total": round(sum(seconds.values()), 3), "processor": processor}
+    def wall_seconds(self) -> dict[str, float]:
+        """Seconds of each stage by the clock, and their total."""
+        stages, _ = self._seconds()
+        return {**stages, "total": round(sum(stages.values()), 3)}
+
+    @property
+    def process_seconds(self) -> float:
+        """Seconds of computation, added up over the cores."""
+        return self._seconds()[1]
 
     def fresh_result(self) -> Path:
         """An empty folder for the files of the result."""
@@ -129,18 +127,18 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict 
     Without a key, only what no key could make right is refused.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise Unusable(f"{out} is not a folder; name one that does not exist yet")
+        raise InputError(f"{out} is not a folder; name one that does not exist yet")
     if not out.exists() or not any(out.iterdir()):
         return None
-    metrics = finished(out)
+    metrics = metrics_file.read(out / metrics_file.METRICS)
     if metrics is None:
-        raise Unusable(f"{out} holds files that are not a result of tlbook train; name another folder")
+        raise InputError(f"{out} holds files that are not a result of tlbook train; name another folder")
     if key is None:
         return None
     if metrics["key"] == key and not force:
         return metrics
     if not force:
-        raise Unusable(
+        raise InputError(
             f"{out} holds a result of other photos or options; name another folder, or replace it with force (--force)"
         )
     return None
@@ -149,21 +147,21 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict 
 @contextmanager
 def open_run(
     out: Path, key: str, *, force: bool = False, say: Callable[[str], None] = print
-) -> Iterator[tuple[Run | None, dict | None]]:
-    """The run for a result, begun or continued; nobody else works on it meanwhile.
+) -> Iterator[tuple[RunFolder | None, dict | None]]:
+    """Begin the run for a result, or continue it, and hold its lock meanwhile.
 
-    What the block leaves unfinished stays for the next attempt, unless it raises :class:`Unusable`.
+    What the block leaves unfinished stays for the next attempt, unless it raises :class:`InputError`.
 
     Yields
     ------
-    run : Run or None
+    run : RunFolder or None
         None where the result is there already.
     metrics : dict or None
         Of the result that is there.
 
     Raises
     ------
-    Unusable
+    InputError
         The place is taken or cannot be written.
     """
     folder = out.with_name(out.name + ".unfinished")
@@ -174,14 +172,14 @@ def open_run(
             yield None, metrics
             return
         if folder.exists() and (not folder.is_dir() or not _is_ours(folder)):
-            raise Unusable(f"{folder} is in the way: it holds files that are not the state of a run; move it away")
+            raise InputError(f"{folder} is in the way: it holds files that are not the state of a run; move it away")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(exist_ok=True)
             lock = locked(folder / _LOCK)
             lock.__enter__()
         except (FileExistsError, NotADirectoryError) as error:
-            raise Unusable(f"{out} cannot be made: a file is where a folder is needed ({error.filename})") from error
+            raise InputError(f"{out} cannot be made: a file is where a folder is needed ({error.filename})") from error
     try:
         with writing(out.parent):
             _put_back(out, folder)
@@ -199,8 +197,8 @@ def open_run(
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
                 write_json(folder / _STATE, {"key": key})
         try:
-            yield Run(out, folder, key, resumed), None
-        except Unusable:  # nothing to go on with: what was given has to change
+            yield RunFolder(out, folder, key, resumed), None
+        except InputError:  # nothing to go on with: what was given has to change
             shutil.rmtree(folder, ignore_errors=True)
             raise
     finally:

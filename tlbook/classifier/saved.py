@@ -23,7 +23,7 @@ import numpy as np
 from tlbook import features
 from tlbook._files import replacing
 from tlbook.backbones import Backbone
-from tlbook.classifier.unusable import Unusable, sentence
+from tlbook.classifier.errors import InputError, sentence
 from tlbook.datasets import Split
 from tlbook.features import engines
 from tlbook.progress import bar
@@ -42,7 +42,7 @@ SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
 CHUNK = 1024
-"""Images whose features are kept together: as much is lost at most if a run is killed while it extracts."""
+"""Images whose features are stored together: a run that is killed while it extracts loses no more than these."""
 
 HEAD = "head"
 
@@ -152,40 +152,42 @@ def _modules(value: Any) -> Iterator[str]:
 def _checked(path: Path) -> dict:
     """The entry of a file that is ours and as it was written."""
     if not path.exists():
-        raise Unusable(f"there is no model file {path}")
+        raise InputError(f"there is no model file {path}")
     if path.is_dir():
         inside = path / "model.keras"
         hint = f"; did you mean {inside}?" if inside.is_file() else ""
-        raise Unusable(f"{path} is a folder, not a model file{hint}")
+        raise InputError(f"{path} is a folder, not a model file{hint}")
     foreign = f"{path} is not a model file that tlbook train wrote"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if any(one.file_size > _LARGEST for one in archive.infolist()):
-                raise Unusable(f"{foreign} (a member is larger than any model here)")
+                raise InputError(f"{foreign} (a member is larger than any model here)")
             if _METADATA not in names:
-                raise Unusable(f"{foreign} (no {_METADATA} in it)")
+                raise InputError(f"{foreign} (no {_METADATA} in it)")
             metadata = json.loads(archive.read(_METADATA))
             entry = metadata.get(_ENTRY) if isinstance(metadata, dict) else None
             if not isinstance(entry, dict) or "sha256" not in entry:
-                raise Unusable(f"{foreign} (a Keras model without class names)")
+                raise InputError(f"{foreign} (a Keras model without class names)")
             if entry.get("format") != FORMAT:
-                raise Unusable(f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT}")
+                raise InputError(
+                    f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT}"
+                )
             entry = dict(entry)
             right = entry.pop("sha256") == _digest(entry) and sorted(names) == sorted((_METADATA, *_MEMBERS))
             for name in _MEMBERS:
                 right = right and hashlib.sha256(archive.read(name)).hexdigest() == entry["members"].get(name)
             if not right:
-                raise Unusable(f"{path} was changed after tlbook train wrote it; train again, or take the file anew")
+                raise InputError(f"{path} was changed after tlbook train wrote it; train again, or take the file anew")
             config = json.loads(archive.read(_CONFIG))
-    except Unusable:
+    except InputError:
         raise
     except PermissionError as error:
-        raise Unusable(f"{path} cannot be read ({error.strerror})") from error
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise Unusable(f"{foreign}, or it is damaged ({sentence(error)})") from error
+        raise InputError(f"{foreign}, or it is damaged ({sentence(error)})") from error
     if foreign_code := [one for one in _modules(config) if one.split(".")[0] not in ("keras", "builtins")]:
-        raise Unusable(f"{path} asks for code from {foreign_code[0]!r}; only layers of Keras itself are loaded")
+        raise InputError(f"{path} asks for code from {foreign_code[0]!r}; only layers of Keras itself are loaded")
     return entry
 
 
@@ -203,7 +205,7 @@ def load(path: str | os.PathLike) -> Classifier:
 
     Raises
     ------
-    Unusable
+    InputError
         The file is not there, was not written by ``tlbook train``, is damaged or was changed.
     """
     path = Path(path).expanduser()
@@ -211,6 +213,6 @@ def load(path: str | os.PathLike) -> Classifier:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds
-        raise Unusable(f"{path} cannot be loaded by Keras {keras.__version__} ({sentence(error)})") from error
+        raise InputError(f"{path} cannot be loaded by Keras {keras.__version__} ({sentence(error)})") from error
     names: Sequence[str] = entry["class names"]
     return Classifier(model, tuple(names), entry["about"], path)

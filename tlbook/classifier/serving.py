@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 
 from tlbook import evaluation
+from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.saved import Classifier, load
-from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import BadImage
 from tlbook.datasets.decoding import pixels
 
@@ -52,7 +52,7 @@ class PhotoServer(ThreadingHTTPServer):
 
     Raises
     ------
-    Unusable
+    InputError
         The model cannot be used, or the port is taken.
     """
 
@@ -69,7 +69,7 @@ class PhotoServer(ThreadingHTTPServer):
             super().__init__((_HOST, port), _Handler)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or sentence(error)
-            raise Unusable(f"port {port} cannot be used ({why}); give another one, or 0 for any") from error
+            raise InputError(f"port {port} cannot be used ({why}); give another one, or 0 for any") from error
 
     def process_request(self, request: socket.socket, client_address: object) -> None:
         """Answer in a thread of its own."""
@@ -116,9 +116,9 @@ class PhotoServer(ThreadingHTTPServer):
     def describe(self) -> dict:
         """What the page says about the model."""
         return {
-            "class names": list(self.classifier.class_names),
+            "class_names": list(self.classifier.class_names),
             "backbone": str(self.classifier.about.get("backbone", "")),
-            "input size": self.classifier.input_size,
+            "input_size": self.classifier.input_size,
             "largest": LARGEST,
         }
 
@@ -202,11 +202,11 @@ def serve(model: Classifier | str | os.PathLike, *, port: int = 8765, say: Calla
     port : int, default 8765
         0 takes any that is free.
     say : callable, default print
-        Takes the line with the address.
+        Called with each message; the first holds the address.
 
     Raises
     ------
-    Unusable
+    InputError
         The model cannot be used, or the port is taken.
     """
     with PhotoServer(model, port=port) as server:

@@ -11,12 +11,13 @@ import numpy as np
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_json
 from tlbook.classifier import choice, photos, saved, strategy
+from tlbook.classifier.errors import InputError, sentence
+from tlbook.classifier.metrics_file import METRICS, SCHEMA_VERSION, WRITTEN_BY
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.prediction import csv_text
-from tlbook.classifier.runs import METRICS, Run
+from tlbook.classifier.runs import RunFolder
 from tlbook.classifier.saved import SHORT, Classifier
 from tlbook.classifier.strategy import Fitted
-from tlbook.classifier.unusable import Unusable, sentence
 from tlbook.datasets import Split
 from tlbook.datasets.splits import printable
 from tlbook.report import Report, Training, evaluate
@@ -39,34 +40,36 @@ def versions() -> dict[str, str]:
 def _on_validation(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
     """Number of photos, accuracy with its interval, and loss."""
     if not len(labels):
-        return {"n": 0, "accuracy": None, "interval": None, "nll": None}
+        return {"n": 0, "accuracy": None, "accuracy_interval": None, "log_loss": None}
     found = evaluation.accuracy(labels, evaluation.predictions(logits))
     return {
         "n": len(labels),
         "accuracy": number(found.value),
-        "interval": [number(found.low), number(found.high)],
+        "accuracy_interval": [number(found.low), number(found.high)],
         "confidence": found.confidence,
-        "nll": number(evaluation.log_loss(labels, evaluation.probabilities(logits))),
+        "log_loss": number(evaluation.log_loss(labels, evaluation.probabilities(logits))),
     }
 
 
 class Stages:
-    """One run; :meth:`run` goes through it.
+    """The stages of one training run; :meth:`run` performs them in order.
 
     Parameters
     ----------
-    state : Run
+    state : RunFolder
     given : Photos
     options : dict
         As :func:`tlbook.classifier.train` takes them.
     command : str
-        Which repeats the run.
+        The command that repeats the run.
     progress : bool
+        Show bars on a terminal.
     say : callable
+        Called with each progress message.
     """
 
     def __init__(
-        self, state: Run, given: Photos, options: dict, command: str, progress: bool, say: Callable[[str], None]
+        self, state: RunFolder, given: Photos, options: dict, command: str, progress: bool, say: Callable[[str], None]
     ):
         self.state, self.photos, self.options, self.command = state, given, options, command
         self.progress, self.say = progress, say
@@ -76,8 +79,8 @@ class Stages:
 
     def run(self) -> dict[str, Any]:
         """Go through all stages, put the result into its place, and return the metrics."""
-        with self.state.timed("near-duplicates"):
-            self._set_near_duplicates_apart()
+        with self.state.timed("near_duplicates"):
+            self._handle_near_duplicates()
         with self.state.timed("loading"):
             self._load_backbone()
         with self.state.timed("features"):
@@ -98,17 +101,18 @@ class Stages:
             )
             report = evaluate(logits, self.photos.splits["test"], seed=self.options["seed"])
         metrics = {
-            "written by": "tlbook train",
+            "schema_version": SCHEMA_VERSION,
+            "written_by": WRITTEN_BY,
             "key": self.state.key,
             "command": self.command,
             "test": report.to_dict(),
             "validation": _on_validation(labels, fitted.logits / temperature),
-            "class names": list(self.photos.class_names),
-            "photos": self._account(),
+            "class_names": list(self.photos.class_names),
+            "photos": self._photos_in_numbers(),
             "backbone": {
                 "name": self.chosen.name,
                 "reason": self.chosen.reason,
-                "input size": classifier.input_size,
+                "input_size": classifier.input_size,
                 "parameters": classifier.model.count_params(),
             },
             "strategy": why,
@@ -117,21 +121,21 @@ class Stages:
             "notes": self.notes,
             "versions": versions(),
         }
-        metrics["seconds"] = self.state.seconds
+        metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
         self._write(classifier, report, metrics)
         self.state.publish()
         self.say(f"test accuracy {report.accuracy} on {report.n:,} photos; the result is in {self.state.out}")
         return metrics
 
-    def _set_near_duplicates_apart(self) -> None:
-        wish = self.options["near_duplicates"]
-        if wish == "ignore":
+    def _handle_near_duplicates(self) -> None:
+        policy = self.options["near_duplicates"]
+        if policy == "ignore":
             return
         self.pairs = self.state.step("near-duplicates", lambda: photos.near_duplicates(self.photos))
         if not self.pairs:
             return
         dropped = {(pair["split"], pair["index"]) for pair in self.pairs}
-        verb = "left out" if wish == "drop" else "kept, though seen in training and test"
+        verb = "left out" if policy == "drop" else "kept, though seen in training and test"
         lines = [
             f"  {pair['split']} {pair['path']}: nearly the same picture as {pair['of']}"
             + ("" if pair["same_label"] else ", which has another label")
@@ -140,7 +144,7 @@ class Stages:
         lines += [f"  and {len(self.pairs) - 20} more pairs"] if len(self.pairs) > 20 else []
         self.say("\n".join([f"{len(dropped)} near-duplicates across splits {verb}:", *lines]))
         share = sum(split == "train" for split, _ in dropped) / max(1, len(self.photos.splits["train"]))
-        if wish == "drop":
+        if policy == "drop":
             self.photos = photos.without(self.photos, self.pairs)
             if share > _MANY:
                 self.notes.append(
@@ -148,14 +152,16 @@ class Stages:
                     "pictures that merely look alike, keep them with --near-duplicates report"
                 )
         else:
-            self.notes.append(f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may flatter")
+            self.notes.append(
+                f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may be too high"
+            )
 
     def _load_backbone(self) -> None:
         def choose() -> dict[str, str]:
-            chosen = choice.choose(self.options["backbone"])
+            chosen = choice.choose(self.options["backbone"], progress=self.progress)
             return {"name": chosen.name, "reason": chosen.reason}
 
-        self.chosen = choice.Choice(**self.state.step("backbone", choose))
+        self.chosen = choice.BackboneChoice(**self.state.step("backbone", choose))
         self.say(f"backbone {self.chosen.name}: {self.chosen.reason}")
         self.backbone = choice.loaded(self.chosen.name, self.options["input_size"])
 
@@ -172,7 +178,7 @@ class Stages:
         try:
             found = saved.extracted(self.backbone, every, cache=True, progress=self.progress)
         except ValueError as error:  # a photo that was there when the folder was read
-            raise Unusable(f"the photos changed while they were used: {sentence(error)}") from error
+            raise InputError(f"the photos changed while they were used: {sentence(error)}") from error
         edges = np.cumsum([len(split) for split in splits.values()])[:-1]
         return dict(zip(splits, np.split(found, edges), strict=True))
 
@@ -181,7 +187,7 @@ class Stages:
             try:
                 return strategy.probe_record(strategy.fit_probe(features, self.photos))
             except (ValueError, RuntimeError) as error:
-                raise Unusable(f"no classifier could be fitted on these photos: {sentence(error)}") from error
+                raise InputError(f"no classifier could be fitted on these photos: {sentence(error)}") from error
 
         probe = strategy.probe_from(self.state.step("probe", fit))
         self.curves |= {"C": probe.C, "losses": list(probe.validation_losses.items())}
@@ -190,7 +196,7 @@ class Stages:
         return probe, strategy.with_probe(self.backbone, probe, features["validation"])
 
     def _tuned(self, probe: transfer.Probe) -> Fitted:
-        self.say("fine-tuning everything from the probe on")
+        self.say("fine-tuning all layers, starting from the probe")
 
         def tune() -> Fitted:
             return strategy.fit_tuned(
@@ -202,16 +208,16 @@ class Stages:
                 progress=self.progress,
             )
 
-        with self.state.timed("fine-tuning"):
+        with self.state.timed("fine_tuning"):
             try:
                 fitted = tune()
             except transfer.CheckpointMismatch:  # torn, or of other features
                 self.state.checkpoint.unlink()
                 fitted = tune()
-        # epochs of an attempt that was killed are in the history, but were timed by nobody who could write it down
-        missing = fitted.curves.pop("seconds") - self.state.seconds["fine-tuning"]
+        # the history has epochs of an attempt that was killed before it could record their time
+        missing = fitted.curves.pop("wall_seconds") - self.state.wall_seconds["fine_tuning"]
         if missing > 0:
-            self.state.add("fine-tuning", missing, 0.0)
+            self.state.add("fine_tuning", missing, 0.0)
         self.curves |= fitted.curves
         return fitted
 
@@ -225,8 +231,8 @@ class Stages:
             "trained on": sorted({content[:SHORT] for content in trained}),
         }
 
-    def _account(self) -> dict[str, Any]:
-        """The photos as counts, and what was left out."""
+    def _photos_in_numbers(self) -> dict[str, Any]:
+        """Numbers of photos by split and class, and what was left out."""
         counts = {
             name: dict(
                 zip(
@@ -239,12 +245,12 @@ class Stages:
         }
         return {
             "folder": printable(str(self.photos.folder)),
-            "test folder": None if self.photos.test_folder is None else printable(str(self.photos.test_folder)),
+            "test_folder": None if self.photos.test_folder is None else printable(str(self.photos.test_folder)),
             "counts": counts,
-            "left out": [[one.path, one.reason] for one in self.photos.left_out.files],
+            "left_out": [[one.path, one.reason] for one in self.photos.left_out.files],
             "converted": [[one.path, one.reason] for one in self.photos.left_out.converted],
-            "near-duplicates": {
-                "wish": self.options["near_duplicates"],
+            "near_duplicates": {
+                "policy": self.options["near_duplicates"],
                 "pairs": [{key: value for key, value in pair.items() if key != "index"} for pair in self.pairs],
             },
         }

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 STRATEGIES = ("probe", "lp-ft", "auto")
-"""The linear probe; the probe, then everything fine-tuned; whichever validation photos speak for."""
+"""The linear probe; the probe, then all layers fine-tuned; whichever of the two does better on validation photos."""
 
 _ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
 
@@ -130,19 +130,16 @@ def fit_tuned(
     comparison with the probe needs fresh.
     """
     train, validation = photos.splits["train"], photos.splits["validation"]
-    model = transfer.attach_head(backbone, probe)
-    transfer.unfreeze(model)
     epochs = int(np.clip(round(_STEPS * _BATCH / len(train)), *_EPOCHS))
-    history = transfer.fine_tune(
-        model,
+    rate = _RATE.get(backbone.name, _IMAGENET_RATE)
+    model, history = transfer.lp_ft(
+        backbone,
         train,
         validation if len(validation) else train,
-        epochs=epochs,
-        learning_rate=_RATE.get(backbone.name, _IMAGENET_RATE),
-        schedule="cosine",
-        warmup_epochs=1,
-        batch_size=_BATCH,
-        seed=seed,
+        transfer.Recipe(
+            epochs=epochs, learning_rate=rate, schedule="cosine", warmup_epochs=1, batch_size=_BATCH, seed=seed
+        ),
+        probe=probe,
         checkpoint=checkpoint,
         in_memory=2**29,
         progress=progress,
@@ -150,7 +147,7 @@ def fit_tuned(
     curves = {
         "train": [number(value) for value in history.train_accuracy],
         "validation": [number(value) for value in history.validation_accuracy] if len(validation) else [],
-        "seconds": history.total_seconds,
+        "wall_seconds": history.total_seconds,
     }
     classifier = Classifier(model, photos.class_names, {"backbone": backbone.name})
     logits = np.empty((0, len(photos.class_names)), np.float32)
@@ -173,13 +170,13 @@ def why_not_tune(labels: np.ndarray, logits: np.ndarray) -> str | None:
 
 
 def decide(
-    asked: str, labels: np.ndarray, probe: Fitted, tune: Callable[[], Fitted]
+    requested: str, labels: np.ndarray, probe: Fitted, tune: Callable[[], Fitted]
 ) -> tuple[str, Fitted, dict[str, Any]]:
     """The strategy that is kept, and why.
 
     Parameters
     ----------
-    asked : {"probe", "lp-ft", "auto"}
+    requested : {"probe", "lp-ft", "auto"}
     labels : ndarray, shape (n,)
         Of the validation photos.
     tune : callable
@@ -190,29 +187,29 @@ def decide(
     chosen : {"probe", "lp-ft"}
     fitted : Fitted
     why : dict
-        ``asked``, ``chosen``, ``reason``, and ``test`` (numbers of McNemar's test) where there was one.
+        ``requested``, ``chosen``, ``reason``, and ``test`` (numbers of McNemar's test) where there was one.
     """
-    if asked == "probe":
-        return "probe", probe, {"asked": asked, "chosen": "probe", "reason": "as asked for"}
-    if asked == "lp-ft":
-        return "lp-ft", tune(), {"asked": asked, "chosen": "lp-ft", "reason": "as asked for"}
+    if requested == "probe":
+        return "probe", probe, {"requested": requested, "chosen": "probe", "reason": "as given"}
+    if requested == "lp-ft":
+        return "lp-ft", tune(), {"requested": requested, "chosen": "lp-ft", "reason": "as given"}
     if reason := why_not_tune(labels, probe.logits):
-        return "probe", probe, {"asked": asked, "chosen": "probe", "reason": reason}
+        return "probe", probe, {"requested": requested, "chosen": "probe", "reason": reason}
     tuned = tune()
     guesses = [evaluation.predictions(one.logits) for one in (tuned, probe)]
     test = evaluation.mcnemar(labels, *guesses, names=("LP-FT", "probe"))
     chosen, fitted = ("lp-ft", tuned) if test.winner == "LP-FT" else ("probe", probe)
     why = {
-        "asked": asked,
+        "requested": requested,
         "chosen": chosen,
         "reason": f"on validation photos, {test}",
         "test": {
             "method": test.method,
             "difference": number(test.difference.value),
-            "interval": [number(test.difference.low), number(test.difference.high)],
-            "only LP-FT right": test.only_a,
-            "only probe right": test.only_b,
-            "p": number(test.p_value),
+            "difference_interval": [number(test.difference.low), number(test.difference.high)],
+            "only_lp_ft_right": test.only_a,
+            "only_probe_right": test.only_b,
+            "p_value": number(test.p_value),
         },
     }
     return chosen, fitted, why

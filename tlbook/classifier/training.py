@@ -13,11 +13,11 @@ from typing import Any
 from tlbook import __version__
 from tlbook._checks import one_of, whole
 from tlbook.classifier import choice, photos
+from tlbook.classifier.errors import InputError, writing
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import check_place, key_of, open_run
 from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
 from tlbook.classifier.strategy import STRATEGIES
-from tlbook.classifier.unusable import Unusable, writing
 from tlbook.datasets.splits import printable
 
 __all__ = ["Result", "command", "train"]
@@ -25,7 +25,7 @@ __all__ = ["Result", "command", "train"]
 
 @dataclass(frozen=True)
 class Result:
-    """What :func:`train` leaves behind.
+    """The result of :func:`train`.
 
     Attributes
     ----------
@@ -91,10 +91,10 @@ def train(
 ) -> Result:
     """Train, calibrate and test a classifier on a folder of photos.
 
-    A linear probe is fitted on the features of a frozen backbone; it is
-    fine-tuned if asked for, or if validation photos show that this pays. A
-    temperature fitted on validation photos is folded into the logits. The test
-    photos are looked at once, by the model that was chosen.
+    A linear probe is fitted on the features of a frozen backbone; `strategy`
+    decides whether all layers are fine-tuned afterwards. A temperature fitted on
+    the validation photos is folded into the logits. The test photos are used
+    once, for the model that was chosen.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def train(
         of the same call is there already, it is returned.
     backbone : str, default "auto"
         A name of :func:`tlbook.backbones.names`; "auto" takes the best one that
-        can be had, see :mod:`tlbook.classifier.choice`.
+        is available, see :mod:`tlbook.classifier.choice`.
     strategy : {"auto", "probe", "lp-ft"}, default "auto"
-        "lp-ft" fine-tunes everything from the probe on (Kumar et al. 2022);
+        "lp-ft" fine-tunes all layers, starting from the probe (Kumar et al. 2022);
         "auto" does so where the probe makes enough mistakes on validation
         photos, and keeps it only if McNemar's exact test finds it better there.
     test : path-like, optional
@@ -120,9 +120,9 @@ def train(
     seed : int, default 0
         Of the split and of fine-tuning.
     near_duplicates : {"drop", "report", "ignore"}, default "drop"
-        What is done about pictures that lie in two splits in nearly the same
-        form: leave the copy in the earlier split out (of train first, then of
-        validation; test stays), only report it, or do not look for it.
+        What to do about a picture that is in two splits in nearly the same form:
+        drop it from the earlier of train, validation and test; only report it;
+        or do not look for any.
     input_size : int, optional
         Side of the images in pixels; by default that of the backbone.
     force : bool, default False
@@ -130,7 +130,7 @@ def train(
     progress : bool, default True
         Show bars with the time left on a terminal.
     say : callable, default print
-        Takes each line of the account of what is done.
+        Called with each progress message.
 
     Returns
     -------
@@ -138,12 +138,12 @@ def train(
 
     Raises
     ------
-    Unusable
-        What was given cannot be used; the message is one sentence.
+    InputError
+        The folder or an option cannot be used; the message is one sentence.
     """
-    one_of(strategy, "strategy", STRATEGIES, error=Unusable)
-    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=Unusable)
-    whole(seed, "seed", 0, error=Unusable)
+    one_of(strategy, "strategy", STRATEGIES, error=InputError)
+    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=InputError)
+    whole(seed, "seed", 0, error=InputError)
     if backbone != "auto":
         choice.choose(backbone)
     source, out = Path(folder).expanduser(), Path(out).expanduser()
@@ -171,7 +171,7 @@ def train(
             if run.resumed:
                 say(f"going on from {run.folder.name}")
             run.add("reading", wall, process)
-            _tell_read(given, say)
+            _say_what_was_read(given, say)
             metrics = Stages(run, given, keyed, done, progress, say).run()
     return Result(out, metrics)
 
@@ -179,10 +179,10 @@ def train(
 def _check_apart(source: Path, out: Path) -> None:
     inner, outer = out.resolve(), source.resolve()
     if inner == outer or outer in inner.parents:
-        raise Unusable(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
+        raise InputError(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
 
 
-def _tell_read(given: Photos, say: Callable[[str], None]) -> None:
+def _say_what_was_read(given: Photos, say: Callable[[str], None]) -> None:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in given.splits.items())
     total = sum(len(split) for split in given.splits.values())
     say(f"{total:,} photos of {len(given.class_names)} classes: {sizes}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tlbook.datasets.decoding import BadImage, decode
 from tlbook.datasets.duplicates import NearDuplicate, near_duplicates, perceptual_hash
 from tlbook.datasets.folders import FRACTIONS, load_folder
-from tlbook.datasets.published import NAMED, BadArchive, DataUnavailable, cache_folder
+from tlbook.datasets.published import NAMED, BadArchive, DataUnavailable, cache_folder, load_published
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split
 
 __all__ = [
@@ -73,7 +73,7 @@ def load(
     A folder holds one folder for each of N >= 2 classes, or ``train``,
     ``validation`` (or ``val``) and ``test`` with those in each. Missing splits
     are cut from the training images by a hash of the content: adding photos
-    reshuffles none, and copies of a file never part.
+    reshuffles none, and copies of a file stay in one split.
 
     ==============================================  ==========================
     a file that is                                  is
@@ -86,7 +86,7 @@ def load(
     32-bit integer or float, LAB                    left out
     over 89 million pixels or 256 MiB               left out
     unreadable, a broken link, a pipe               left out
-    a copy under another label                      left out, and so is the other
+    copies under different labels                   left out, all of them
     a copy in a later ready-made split              left out of the earlier one
     hidden (``.DS_Store``), ``Thumbs.db``           ignored
     ==============================================  ==========================
@@ -122,7 +122,7 @@ def load(
         two classes, a class without two usable images, bad files
         with ``on_bad="raise"``, a damaged archive (:class:`BadArchive`).
     OSError
-        No such folder; an archive that is neither here nor to be downloaded
+        No such folder; an archive that is not on this machine and cannot be downloaded
         (:class:`DataUnavailable`).
     """
     if isinstance(name_or_path, str) and name_or_path in NAMED:
@@ -131,7 +131,7 @@ def load(
                 f"the splits of {name_or_path!r} are fixed; seed and fractions are for a folder of your own "
                 "(Split.take gives random subsets)"
             )
-        return NAMED[name_or_path](progress=progress)
+        return load_published(name_or_path, progress)
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, str) and not path.exists() and os.sep not in name_or_path:
         known = ", ".join(repr(name) for name in NAMED)

@@ -1,4 +1,4 @@
-"""Unpack an archive so that nothing can go wrong unnoticed.
+"""Unpack archives, checking each file against a manifest.
 
 An archive is never trusted with file names: what is written, and where, comes
 from a committed manifest of SHA-256 hashes, and an archive can only supply the

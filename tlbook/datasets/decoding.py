@@ -63,7 +63,7 @@ _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 
 class BadImage(ValueError):
-    """A file from which no image can be had; the message is the reason."""
+    """An image file that cannot be read; the message says why."""
 
 
 def workers() -> int:
@@ -120,7 +120,7 @@ def frames(image: Image.Image) -> int:
 
 
 def oddity(image: Image.Image) -> str | None:
-    """Why an opened image has to be converted to 8-bit RGB, or None if it is that."""
+    """Why an opened image has to be converted to 8-bit RGB, or None if it is 8-bit RGB."""
     rawmode = " ".join(str(tile[3]) for tile in image.tile)
     if image.mode in _SIXTEEN_BIT or image.mode == "I" or ";16" in rawmode:
         return "16-bit"
@@ -216,7 +216,7 @@ def inspect(source) -> str | None:
     Raises
     ------
     BadImage
-        With the reason why the file is of no use.
+        The file cannot be used; the message says why.
     """
     with open_image(source) as image:
         try:

@@ -102,7 +102,7 @@ def _scan(root: Path) -> list[_File]:
 
 
 def _screen(file: _File, convert: bool) -> _File:
-    """Read, hash and decode one file; note why it is no good or had to be converted."""
+    """Read, hash and decode one file; note why it cannot be used or had to be converted."""
     if file.reason is None:
         try:
             data = read_bytes(file.path)
@@ -116,7 +116,7 @@ def _screen(file: _File, convert: bool) -> _File:
 
 
 def _mark_duplicates(files: list[_File]) -> None:
-    """Give a reason to files whose very content is elsewhere under another label or split."""
+    """Mark files whose content also occurs under another label or in a later split."""
     groups = defaultdict(list)
     for file in files:
         if file.reason is None:
@@ -127,7 +127,7 @@ def _mark_duplicates(files: list[_File]) -> None:
                 other = next(one for one in group if one.label != file.label)
                 file.reason = f"same content as {printable(other.shown)}, under another label"
         elif len({file.split for file in group}) > 1:
-            # What is tested on stays; what would have been trained on goes.
+            # The copy that is tested on stays, the one that would be trained on is left out.
             last = max(group, key=lambda file: SPLITS.index(file.split))
             for file in group:
                 if file.split != last.split:

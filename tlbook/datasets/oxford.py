@@ -1,6 +1,6 @@
 """The Oxford sample rebuilt from the archive that its authors publish.
 
-The sample ships nowhere: its 478 photos are taken by name out of the published
+The sample is not distributed: its 478 photos are taken by name out of the published
 archive (Parkhi et al. 2012, "Cats and Dogs"), reduced to a short side of 256
 and stored as JPEG of quality 90. The bytes then differ from one Pillow to the
 next, so a photo is checked by a perceptual hash, not by SHA-256.

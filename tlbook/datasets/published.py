@@ -1,10 +1,11 @@
-"""The three named data sets: where they come from and how they are split."""
+"""The data sets that have a name: one record each, of where it comes from and how it is split."""
 
 from __future__ import annotations
 
 import csv
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -14,21 +15,83 @@ from tlbook.datasets.splits import Dataset, Split
 
 DATA = Path(str(resources.files("tlbook"))) / "data"
 
-PHOTOS_ARCHIVE = "cats_and_dogs_filtered.zip"
-PHOTOS_URLS = (
-    "https://download.mlcc.google.com/mledu-datasets/cats_and_dogs_filtered.zip",
-    "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip",
-)
-OXFORD_ARCHIVE = "oxford_pets_sample.zip"
-OXFORD_URLS = (
-    "https://thor.robots.ox.ac.uk/pets/images.tar.gz",
-    "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
-)
-CLASS_NAMES = ("cat", "dog")
+
+@dataclass(frozen=True)
+class Published:
+    """What is known of a data set that :func:`tlbook.datasets.load` takes by its name.
+
+    Attributes
+    ----------
+    origin : str
+        Where the images come from, in words.
+    manifest : str
+        A file of the package's data: the SHA-256 of each image, and its path in the archive.
+    archive : str
+        The zip file that holds the images. The package's data has it where there are no `urls`; else the folder that
+        ``TLBOOK_DATA`` names has it, or it is downloaded.
+    classes : dict
+        {folder of a class in the archive: name of the class}, in the order of the labels.
+    splits : dict
+        {split: its folder in the archive, "" for the whole}; a split that is not named is empty.
+    urls : tuple of str
+        Addresses of the archive, tried in this order.
+    validation : str
+        A file of the package's data: which images of the training folder are the validation split instead.
+    factors : str
+        A CSV file in the archive: a row for each image, whose path is in the column ``file``.
+    fingerprints : str
+        A file of the package's data: difference hashes of the images (:mod:`tlbook.datasets.oxford`), where the addresses
+        lead to the archive of the authors and the images are made from that.
+    """
+
+    origin: str
+    manifest: str
+    archive: str
+    classes: dict[str, str]
+    splits: dict[str, str] = field(default_factory=lambda: {name: name for name in ("train", "validation", "test")})
+    urls: tuple[str, ...] = ()
+    validation: str = ""
+    factors: str = ""
+    fingerprints: str = ""
+
+
+NAMED = {
+    "sketches": Published(
+        origin="drawn by tlbook.sketches, release 1",
+        manifest="sketches-1.sha256",
+        archive="sketches-1.zip",
+        classes={"cat": "cat", "dog": "dog"},
+        factors="factors.csv",
+    ),
+    "photos": Published(
+        origin="Kaggle cats-vs-dogs, the 3,000 photos of cats_and_dogs_filtered",
+        manifest="photos.sha256",
+        archive="cats_and_dogs_filtered.zip",
+        classes={"cats": "cat", "dogs": "dog"},
+        splits={"train": "train", "test": "validation"},
+        urls=(
+            "https://download.mlcc.google.com/mledu-datasets/cats_and_dogs_filtered.zip",
+            "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip",
+        ),
+        validation="photos-validation.txt",
+    ),
+    "oxford": Published(
+        origin="Oxford-IIIT Pet, 478 photos",
+        manifest="oxford.sha256",
+        archive="oxford_pets_sample.zip",
+        classes={"cat": "cat", "dog": "dog"},
+        splits={"test": ""},
+        urls=(
+            "https://thor.robots.ox.ac.uk/pets/images.tar.gz",
+            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
+        ),
+        fingerprints="oxford-dhash.txt",
+    ),
+}
 
 
 class DataUnavailable(OSError):
-    """A data set is neither here nor to be had; the message says what would do."""
+    """A data set that is not on this machine and cannot be downloaded; the message says what to do."""
 
 
 def cache_folder() -> Path:
@@ -66,7 +129,7 @@ def local_archive(filename: str) -> Path | None:
 
 
 class _Progress:
-    """The interface that pooch wants of a progress bar, on top of ours."""
+    """A progress bar with the interface that pooch expects."""
 
     def __init__(self, ticker):
         self._ticker = ticker
@@ -140,7 +203,7 @@ def _from_archive(
         finally:
             fetched.unlink(missing_ok=True)
     raise DataUnavailable(
-        f"{filename} could not be had. Set TLBOOK_DATA to a folder that holds it, or try again "
+        f"{filename} could not be downloaded. Set TLBOOK_DATA to a folder that holds it, or try again "
         "with a network. Tried:\n" + "\n".join(failures)
     )
 
@@ -159,47 +222,10 @@ def _build(name: str, manifest: dict[str, str], build: Callable[[Path], None]) -
         ) from error
 
 
-def _split(name: str, root: Path, manifest: dict[str, str], members: list[str], factors=None) -> Split:
-    labels = [CLASS_NAMES.index(Path(member).parent.name.removesuffix("s")) for member in members]
-    return Split(
-        name,
-        [root / member for member in members],
-        labels,
-        CLASS_NAMES,
-        [manifest[member] for member in members],
-        factors,
-    )
-
-
 def _natural(member: str) -> tuple:
     stem = Path(member).stem
     number = stem.rpartition(".")[2].rpartition("_")[2]
     return str(Path(member).parent), stem.rstrip("0123456789"), int(number) if number.isdigit() else -1, member
-
-
-def photos(progress: bool = True) -> Dataset:
-    """The 3,000 Kaggle photos: 1,600 train, 400 validation, 1,000 test."""
-    manifest = read_manifest(DATA / "photos.sha256")
-
-    def unpack(archive: Path, folder: Path) -> None:
-        unpack_zip(archive, manifest, folder)
-
-    root = _build(
-        "photos",
-        manifest,
-        lambda folder: _from_archive(folder, PHOTOS_ARCHIVE, PHOTOS_URLS, unpack, unpack, progress),
-    )
-    chosen = set((DATA / "photos-validation.txt").read_text("utf-8").split())
-    official = {part: [m for m in manifest if m.startswith(part + "/")] for part in ("train", "validation")}
-    members = {
-        "train": [member for member in official["train"] if member not in chosen],
-        "validation": [member for member in official["train"] if member in chosen],
-        "test": official["validation"],
-    }
-    splits = {name: _split(name, root, manifest, sorted(found, key=_natural)) for name, found in members.items()}
-    return Dataset(
-        "photos", CLASS_NAMES, **splits, origin="Kaggle cats-vs-dogs, the 3,000 photos of cats_and_dogs_filtered"
-    )
 
 
 def _value(text: str) -> int | float | str:
@@ -211,49 +237,83 @@ def _value(text: str) -> int | float | str:
     return text
 
 
-def sketches(progress: bool = True) -> Dataset:
-    """The frozen release of the drawings that the package ships."""
-    listed = read_manifest(DATA / "sketches-1.sha256")
-    manifest = {member: digest for member, digest in listed.items() if not member.endswith(".zip")}
-    root = _build("sketches", manifest, lambda folder: unpack_zip(DATA / "sketches-1.zip", manifest, folder))
-    with open(root / "factors.csv", newline="", encoding="utf-8") as file:
-        rows = {row.pop("file"): row for row in csv.DictReader(file)}
-    splits = {}
-    for name in ("train", "validation", "test"):
-        members = sorted((member for member in manifest if member.startswith(name + "/")), key=_natural)
-        factors = [{factor: _value(text) for factor, text in rows[member].items()} for member in members]
-        splits[name] = _split(name, root, manifest, members, factors)
-    return Dataset("sketches", CLASS_NAMES, **splits, origin="drawn by tlbook.sketches, release 1")
+def load_published(name: str, progress: bool = True) -> Dataset:
+    """A data set by its name: unpacked where that has not been done, and split as its record says.
 
+    Parameters
+    ----------
+    name : str
+        One of `NAMED`.
+    progress : bool, default True
+        Show a bar on a terminal while the archive is downloaded.
 
-def oxford(progress: bool = True) -> Dataset:
-    """478 photos of the Oxford-IIIT Pet set, for testing under domain shift only."""
-    from tlbook.datasets import oxford as source
+    Raises
+    ------
+    DataUnavailable
+        The archive is neither here nor can it be downloaded.
+    BadArchive
+        The archive that is here is damaged, or another one.
+    """
+    from tlbook.datasets import oxford
 
-    manifest = read_manifest(DATA / "oxford.sha256")
-    fingerprints = source.read_fingerprints(DATA / "oxford-dhash.txt")
+    known = NAMED[name]
+    manifest = read_manifest(DATA / known.manifest)
+    manifest.pop(known.archive, None)  # in the package, the archive is listed with what it holds
 
     def unpack(archive: Path, folder: Path) -> None:
         unpack_zip(archive, manifest, folder)
 
     def rebuild(archive: Path, folder: Path) -> None:
-        source.rebuild(archive, fingerprints, folder)
+        oxford.rebuild(archive, oxford.read_fingerprints(DATA / known.fingerprints), folder)
 
-    root = _build(
-        "oxford",
-        manifest,
-        lambda folder: _from_archive(folder, OXFORD_ARCHIVE, OXFORD_URLS, unpack, rebuild, progress),
+    def fill(folder: Path) -> None:
+        if known.urls:
+            downloaded = rebuild if known.fingerprints else unpack
+            _from_archive(folder, known.archive, known.urls, unpack, downloaded, progress)
+        else:
+            unpack(DATA / known.archive, folder)
+
+    root = _build(name, manifest, fill)
+    rebuilt = (root / oxford.NOTE).exists()
+    rows = _rows(root / known.factors) if known.factors else None
+    class_names = tuple(known.classes.values())
+    labels = {folder: label for label, folder in enumerate(known.classes)}
+    splits = {}
+    for split, members in _members(known, manifest).items():
+        splits[split] = Split(
+            split,
+            [root / member for member in members],
+            [labels[Path(member).parent.name] for member in members],
+            class_names,
+            # Of images made here, the bytes are ours and not the manifest's.
+            None if rebuilt else [manifest[member] for member in members],
+            None if rows is None else [rows[member] for member in members],
+        )
+    return Dataset(
+        name, class_names, **splits, origin=known.origin + ", made here from the published archive" * rebuilt
     )
-    members = sorted(manifest, key=_natural)
-    rebuilt = (root / source.NOTE).exists()
-    test = _split("test", root, manifest, members)
-    if rebuilt:  # the bytes are ours, not the manifest's
-        test = Split("test", test.paths, test.labels, CLASS_NAMES)
-    empty = {name: Split(name, (), (), CLASS_NAMES, ()) for name in ("train", "validation")}
-    origin = "Oxford-IIIT Pet, 478 photos" + (", made here from the published archive" if rebuilt else "")
-    return Dataset("oxford", CLASS_NAMES, **empty, test=test, origin=origin)
 
 
-NAMED: dict[str, Callable[..., Dataset]] = {"sketches": sketches, "photos": photos, "oxford": oxford}
+def _members(known: Published, manifest: dict[str, str]) -> dict[str, list[str]]:
+    """Which images are in which split, in their order."""
+    found = {}
+    for split in ("train", "validation", "test"):
+        folder = known.splits.get(split)
+        start = f"{folder}/" if folder else ""
+        within = [member for member in manifest if member.startswith(start) and member != known.factors]
+        found[split] = [] if folder is None else sorted(within, key=_natural)
+    if known.validation:
+        chosen = set((DATA / known.validation).read_text("utf-8").split())
+        found["validation"] = [member for member in found["train"] if member in chosen]
+        found["train"] = [member for member in found["train"] if member not in chosen]
+    return found
 
-__all__ = ["NAMED", "BadArchive", "DataUnavailable", "cache_folder"]
+
+def _rows(path: Path) -> dict[str, dict]:
+    """A CSV of factors as {file: {factor: value}}."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = {row.pop("file"): row for row in csv.DictReader(file)}
+    return {name: {factor: _value(text) for factor, text in row.items()} for name, row in rows.items()}
+
+
+__all__ = ["NAMED", "BadArchive", "DataUnavailable", "Published", "cache_folder", "load_published"]

@@ -1,4 +1,4 @@
-"""What every data set is made of: `Dataset`, three `Split` parts and a `LeftOut` report."""
+"""A data set: `Dataset`, its three `Split` parts, and `LeftOut`, the files that are in none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def file_hash(path: str | os.PathLike) -> str:
 
 
 class Split:
-    """Some labelled image files in a fixed order; pixels are decoded when asked for.
+    """Some labelled image files in a fixed order; decoded on demand.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a folder held that is not in the data set, and what had to be converted.
+    """Files of a folder that were left out of the data set, and files that had to be converted.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ def roc_auc(labels: Any, scores: Any, *, pos_label: int = 1, confidence: float =
     alike. To each class a quarter of an image is added that is ranked like the toss of a coin, as Agresti and Coull do for
     shares: without it the interval covers the area of good scores too seldom (10 positives, area 0.97: 82 %), and has no
     width where the classes are parted without error. Simulated with normal scores of either class, 10 to 250
-    positives and areas from 0.6 to 0.99, it covers in 92 to 98 % (``tests/test_evaluation_areas.py``); a
+    positives and areas from 0.6 to 0.99, it covers in 92 to 98 % (``tests/tlbook/evaluation/test_areas.py``); a
     percentile bootstrap, with 10 positives, in 81 %.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Does "90 % sure" come true nine times in ten? Measured, drawn, and mended."""
+"""Calibration: does "90 % sure" come true nine times in ten? Reliability, scores, and temperature scaling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every threshold at once: ROC and precision–recall curves, and a threshold by cost."""
+"""ROC and precision–recall curves, which show every threshold, and the threshold of the lowest cost."""
 
 from __future__ import annotations
 
@@ -183,8 +183,9 @@ def best_threshold(
     """The threshold with the lowest cost on these (validation) images.
 
     Halfway between neighbouring scores, or infinite. Among equally cheap
-    thresholds the lowest is taken, which finds more positives. What it costs
-    here flatters it; measure :func:`mean_cost` on the test set.
+    thresholds the lowest is taken, which finds more positives. Its cost
+    here is too optimistic, since it was chosen on these images; measure
+    :func:`mean_cost` on the test set.
 
     Parameters
     ----------

@@ -176,8 +176,8 @@ def bootstrap(
     -------
     Estimate
         If the metric is the same on every resample (all right, all wrong) the
-        interval has no width. That is a weakness of the bootstrap and no
-        certainty: use :func:`wilson` for a share.
+        interval has no width. That is a weakness of the bootstrap and does
+        not mean certainty: use :func:`wilson` for a share.
 
     Raises
     ------

@@ -76,6 +76,8 @@ def accuracy(labels: Any, predictions: Any, *, confidence: float = 0.95) -> Esti
     ----------
     labels, predictions : array_like of int, shape (n,)
         True and predicted class numbers, n ≥ 1.
+    confidence : float
+        Of the interval.
 
     Returns
     -------

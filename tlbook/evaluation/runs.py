@@ -146,7 +146,7 @@ def compare_runs(
 
     Simulated over 3 to 40 runs, 100 to 10,000 images and all shares of the variance, false alarms at 5 % come to
     2.4–6 % with five or more runs, up to 6.6 % with four and up to 8 % with three, the highest where nearly
-    all the variance comes from the runs and the lowest where it is all residual (``tests/test_evaluation_level.py``).
+    all the variance comes from the runs and the lowest where it is all residual (``tests/tlbook/evaluation/test_level.py``).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One answer from several views of an image."""
+"""Test-time augmentation: one answer from several views of an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["average_views"]
 
 
 def average_views(logits: Any) -> np.ndarray:
-    """Test-time augmentation: logits whose probabilities are the mean over the views.
+    """Logits whose probabilities are the mean over the views.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What carries images through a frozen network: Keras, or ONNX Runtime, which is several times faster on a CPU.
+"""The engines that compute features: Keras, and ONNX Runtime, which is several times faster on a CPU.
 
 Both compute the same function in float32; features differ by rounding, a few millionths of the largest (tests hold them within
 1e-4). ONNX Runtime runs a graph that Keras writes; writing it takes seconds, so it is kept on disk under the hash of the
@@ -33,7 +33,7 @@ ENGINES = ("auto", "keras", "onnxruntime")
 """Names that :func:`tlbook.features.extract` takes."""
 
 BATCHES = {"onnxruntime": 8, "keras": 64}
-"""Images in a batch, where nothing else is asked for.
+"""Images in a batch by default.
 
 With ONNX Runtime on four cores, a thread to each and a batch to each thread, MobileNetV2 0.35 took 1,379 arrays of 224 pixels a
 second by eights and 1,192 by 16; the memory of a batch is held once for each thread.
@@ -53,7 +53,7 @@ Engine = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
-    """The backbone's model with one pooled output for each layer asked for; None is its own output."""
+    """The backbone's model with one pooled output for each of the layers; None is the backbone's own output."""
     if list(layers) == [None]:
         return backbone.model
     import keras
@@ -69,7 +69,7 @@ def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model
 
 
 def missing_packages() -> list[str]:
-    """What ONNX Runtime needs here and is not installed."""
+    """Packages that ONNX Runtime needs and that are not installed."""
     return [name for name in ("onnx", "tf2onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
 
 
@@ -87,7 +87,7 @@ def has_gpu() -> bool:
 
 
 def choose(name: str, n: int, *, ready: bool = False) -> str:
-    """The engine for n images: "keras" or "onnxruntime"; refuses what is unknown or cannot be had.
+    """The engine for n images: "keras" or "onnxruntime"; a ValueError for one that is unknown or not installed.
 
     ``ready`` says that the graph is there and Keras is not, so that ONNX Runtime saves time for any number of images.
     """
@@ -120,10 +120,10 @@ def keras_engine(backbone: Backbone, layers: Sequence[str | None], batch_size: i
 
 
 def threads() -> int:
-    """Threads that run ONNX Runtime, each by itself: as OMP_NUM_THREADS says, else the cores this process may use."""
-    wish = os.environ.get("OMP_NUM_THREADS", "")
-    if wish.isdigit() and int(wish) > 0:
-        return int(wish)
+    """Number of threads that run ONNX Runtime side by side: OMP_NUM_THREADS if set, else the cores this process may use."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
     return cores()
 
 

@@ -142,7 +142,7 @@ def extract(
     Parameters
     ----------
     backbone : Backbone
-        From :func:`tlbook.backbones.load`. Moving statistics and weights do not
+        From :func:`tlbook.backbones.load` or :func:`~tlbook.backbones.wrap`. Moving statistics and weights do not
         change.
     images : Split, or ndarray of shape (n, size, size, 3)
         A Split is decoded batch by batch at the backbone's size. Arrays are
@@ -191,7 +191,7 @@ def extract(
     True
     """
     if not isinstance(backbone, Backbone):
-        raise ValueError(f"backbone comes from tlbook.backbones.load; got {type(backbone).__name__}")
+        raise ValueError(f"backbone comes from tlbook.backbones.load or wrap; got {type(backbone).__name__}")
     if batch_size is not None:
         batch_size = whole(batch_size, "batch_size")
     single = layer is None or isinstance(layer, str)

@@ -1,9 +1,9 @@
-"""Looking inside a trained network, and scoring what one sees there.
+"""Looking inside a trained network, and scoring heat maps.
 
 :func:`filters` and :func:`feature_maps` show what a network computes,
 :func:`occlusion_sensitivity` and :func:`grad_cam` which part of an image a
 score rests on, :func:`nearest_neighbours` and :func:`embed` which images its
-features call alike. Where the truth is known, as in the drawings of
+features place close together. Where the truth is known, as in the drawings of
 :mod:`tlbook.sketches`, :func:`pointing_game` and :func:`energy_inside` say how
 well a heat map agrees with it. All take flat models and models nested in others.
 """

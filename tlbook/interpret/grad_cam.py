@@ -186,7 +186,7 @@ def grad_cam(
     ------
     ValueError
         No convolutional layer; an unknown layer, or one without maps; images of
-        another shape; a class that the model has not; a model that gives
+        another shape; a class that the model does not have; a model that gives
         probabilities.
     RuntimeError
         A Keras backend other than TensorFlow and JAX.

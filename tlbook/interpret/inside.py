@@ -1,4 +1,4 @@
-"""What a network is made of and what it computes: filters and feature maps."""
+"""Filters and feature maps: the weights of a convolution, and what layers compute."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def filters(model: keras.Model, layer: str | None = None) -> np.ndarray:
 def feature_maps(
     model: keras.Model, images: np.ndarray, layers: str | Sequence[str], *, batch_size: int = 32
 ) -> dict[str, np.ndarray]:
-    """What layers give for images, in inference mode, all layers in one pass.
+    """Outputs of layers for images, in inference mode, all layers in one pass.
 
     Parameters
     ----------

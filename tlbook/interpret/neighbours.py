@@ -1,4 +1,4 @@
-"""Which images a network's features call alike."""
+"""Images that are close in a network's features: nearest neighbours, and maps in two dimensions."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def embed(
     Returns
     -------
     ndarray of float32, shape (n, 2)
-        The same for the same input and seed. Turned and mirrored maps are as good.
+        The same for the same input and seed. Rotating or mirroring the map would change nothing that matters.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Occlusion sensitivity: what a model loses when a part of the image is covered."""
+"""Occlusion sensitivity: how far a score falls when a part of the image is covered."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def occlusion_sensitivity(
 ) -> np.ndarray:
     """How far the score of a class falls when a square patch covers each place.
 
-    Zeiler and Fergus (2014), section 4.2, with the score as an option. No gradient
-    is taken and nothing is known of the layers: what a map says was observed. The
-    price is one pass for each place of the patch.
+    Zeiler and Fergus (2014), section 4.2, with the score as an option. It needs no
+    gradient and no knowledge of the layers, but one pass for each place of the
+    patch.
 
     Parameters
     ----------

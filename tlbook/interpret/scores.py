@@ -23,8 +23,8 @@ class MaskScore:
     values : ndarray of float64, shape (n,)
         One score for each image, 0 to 1; NaN where the image was left out.
     areas : ndarray of float64, shape (n,)
-        Share of the image that would count as inside: the score to be expected of
-        a map that knows nothing.
+        Share of the image that would count as inside: the score to expect of
+        a map that holds no information.
     others : ndarray of float64, shape (n,)
         What each map scores against the masks of the other images, on average: the
         score of a map that knows where such things usually are, and nothing of
@@ -35,7 +35,7 @@ class MaskScore:
         Mean area over the same images.
     gain : Estimate
         Mean of score minus area with its bootstrap interval over images, in points.
-        Above zero: better than a map that knows nothing.
+        Above zero: better than a map that holds no information.
     lift : Estimate
         The same for score minus ``others``. Above zero: the maps follow the
         image, and do more than point at the middle. (The interval takes images as
@@ -148,8 +148,8 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
     -------
     MaskScore
         ``values`` are 0 and 1, the interval is Wilson's. A map without heat points
-        nowhere and is a miss; an image whose mask is empty has nothing to be found
-        and is left out. Of several equal maxima the one nearest to their middle
+        nowhere and is a miss; an image whose mask is empty
+        is left out. Of several equal maxima the one nearest to their middle
         counts.
 
     Raises
@@ -199,9 +199,8 @@ def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
     Returns
     -------
     MaskScore
-        The interval is a bootstrap over images. A map without heat has no share,
-        and an image whose mask is empty nothing to be found: both are left out. A
-        uniform map scores its mask's area.
+        The interval is a bootstrap over images. Maps without heat and images
+        whose mask is empty are left out. A uniform map scores its mask's area.
 
     Raises
     ------

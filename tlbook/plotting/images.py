@@ -1,4 +1,4 @@
-"""Images side by side: samples, feature maps, and what a model got wrong."""
+"""Images side by side: samples, and what a model got wrong."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from tlbook._checks import whole
 from tlbook.evaluation.inputs import class_probabilities
-from tlbook.plotting.style import PALETTE, finished, new_figure, style
+from tlbook.plotting.marks import picture_axes, write_over
+from tlbook.plotting.style import new_figure, styled
 
 __all__ = ["error_gallery", "image_grid"]
 
 
-def _shown(images: Any) -> list[np.ndarray]:
+def shown(images: Any) -> list[np.ndarray]:
     """Each image as something Matplotlib shows without rescaling surprises."""
     listed = [np.asarray(image) for image in images]
     if not listed:
@@ -51,6 +53,7 @@ def _columns(n: int) -> int:
     return min(range(4, 9), key=lambda c: (-n % c, abs(c - math.sqrt(2.5 * n))))
 
 
+@styled
 def image_grid(
     images: Any,
     labels: Any = None,
@@ -59,15 +62,14 @@ def image_grid(
     predictions: Any = None,
     columns: int | None = None,
     width: float = 6.0,
-    cmap: str = "gray",
-    value_range: tuple[float, float] | None = None,
 ) -> Figure:
     """Images in a grid, with a line of text over each.
 
     Parameters
     ----------
     images : array_like, shape (n, height, width, 3), or sequence of arrays
-        uint8, or float from 0 to 1 or 0 to 255; also (height, width) maps of any values.
+        uint8, or float from 0 to 1 or 0 to 255; also (height, width) maps of any values, each
+        drawn from black, its smallest, to white.
     labels : sequence of int or str, length n, optional
         Class numbers or ready texts, written over the images.
     class_names : sequence of str, optional
@@ -79,60 +81,35 @@ def image_grid(
         By default a grid about twice as wide as high.
     width : float
         Of the figure, in inches.
-    cmap : str
-        Colour map for 2-D maps.
-    value_range : (float, float), optional
-        Darkest and lightest value of 2-D maps; by default that of each map.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        No images; arrays that are none; labels or predictions of another number.
     """
-    ready = _shown(images)
+    ready = shown(images)
     n = len(ready)
-    names = None if labels is None else _named(labels, class_names, n, "labels")
-    guesses = None if predictions is None else _named(predictions, class_names, n, "predictions")
-    if columns is None:
-        columns = _columns(n)
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, but is {columns}")
+    names = [""] * n if labels is None else _named(labels, class_names, n, "labels")
+    guesses = names if predictions is None else _named(predictions, class_names, n, "predictions")
+    columns = _columns(n) if columns is None else whole(columns, "columns")
     rows = math.ceil(n / columns)
-    lines = 0 if names is None else max(name.count("\n") + 1 for name in names)
-    lines += guesses is not None
+    lines = 0 if labels is None else max(name.count("\n") + 1 for name in names)
+    lines += predictions is not None
     tallest = max(image.shape[0] / image.shape[1] for image in ready)
-    cell = width / columns
-    low, high = value_range if value_range is not None else (None, None)
-    with style():
-        figure, axes = new_figure(width, rows * (cell * tallest + 0.06 + 0.18 * lines), rows, columns)
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
-        for index, place in enumerate(axes.ravel()):
-            place.axis("off")
-            if index >= n:
-                continue
-            place.imshow(ready[index], cmap=cmap, vmin=low, vmax=high)
-            if names is not None:
-                wrong = guesses is not None and guesses[index] != names[index]
-                text = names[index] + (f"\n× {guesses[index]}" if wrong else "")
-                place.set_title(
-                    text,
-                    fontsize=10,
-                    pad=3,
-                    loc="center",
-                    color=PALETTE["vermilion"] if wrong else "#222222",
-                )
-        return finished(figure)
+    figure, axes = picture_axes(width, rows * (width / columns * tallest + 0.06 + 0.18 * lines), rows, columns)
+    for place, image, name, guess in zip(axes.ravel(), ready, names, guesses, strict=False):
+        place.imshow(image, cmap="gray")
+        wrong = labels is not None and guess != name
+        write_over(place, f"{name}\n× {guess}" if wrong else name, warn=wrong)
+    return figure
 
 
-def error_gallery(
-    images: Any,
-    labels: Any,
-    probabilities: Any,
-    class_names: Sequence[str],
-    *,
-    n: int = 12,
-    columns: int = 6,
-    width: float = 6.0,
-) -> Figure:
+@styled
+def error_gallery(images: Any, labels: Any, probabilities: Any, class_names: Sequence[str], *, n: int = 12) -> Figure:
     """The most confident mistakes, the worst first.
 
     Over each image stand the class the model saw with its probability, and
@@ -146,15 +123,17 @@ def error_gallery(
         ``tlbook.evaluation.probabilities(logits)``.
     class_names : sequence of str, length N
     n : int
-        At most so many are shown.
-    columns : int
-    width : float
-        Of the figure, in inches.
+        At most so many are shown, six in a row.
 
     Returns
     -------
     matplotlib.figure.Figure
         Says "no mistakes" if there are none.
+
+    Raises
+    ------
+    ValueError
+        Images, labels, probabilities and names that do not fit each other.
     """
     truth, p = class_probabilities(labels, probabilities)
     if len(images) != truth.size:
@@ -165,10 +144,9 @@ def error_gallery(
     wrong = np.flatnonzero(guess != truth)
     worst = wrong[np.argsort(-p[wrong, guess[wrong]], kind="stable")][:n]
     if not worst.size:
-        with style():
-            figure, axes = new_figure(width, 1.0)
-            axes[0, 0].axis("off")
-            axes[0, 0].text(0.5, 0.5, f"no mistakes on {truth.size} images", ha="center")
-            return finished(figure)
+        figure, ((axes,),) = new_figure(6.0, 1.0)
+        axes.axis("off")
+        axes.text(0.5, 0.5, f"no mistakes on {truth.size} images", ha="center")
+        return figure
     texts = [f"{class_names[guess[i]]} {100 * p[i, guess[i]]:.0f} %\nis {class_names[truth[i]]}" for i in worst]
-    return image_grid([images[i] for i in worst], texts, columns=min(columns, worst.size), width=width)
+    return image_grid([images[i] for i in worst], texts, columns=min(6, worst.size))

@@ -9,12 +9,14 @@ relies on colour alone, since each series has a marker and a line of its own.
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import cycle
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -37,7 +39,12 @@ PALETTE: dict[str, str] = {
 }
 """Okabe and Ito's colours in the order of use; their yellow is too faint on white."""
 
-_INK, _FAINT = "#222222", "#D9D9D9"
+INK = "#222222"
+TURNED = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}  # of long names under an axis
+DOTTED = {"color": "#666666", "linestyle": ":", "linewidth": 1.5}  # chance, guessing, agreement
+FROZEN = {"facecolor": "#9ECAE1", "hatch": "//"}  # of a part of a network that is not trained
+
+_P = ParamSpec("_P")
 _MARKERS = "osD^vPX"
 _LINES = ["-", "--", "-.", ":"]
 _RC = {
@@ -52,7 +59,7 @@ _RC = {
     "font.size": 11,
     "axes.facecolor": "white",
     "axes.edgecolor": "#666666",
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.labelsize": 11,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -62,9 +69,9 @@ _RC = {
     "axes.grid": True,
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.8,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
     "xtick.major.size": 0,
@@ -95,44 +102,56 @@ def style() -> Iterator[None]:
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes, always as a 2-D array. Call it inside :func:`style`."""
+    """A figure and its axes, always as a 2-D array. Call it inside :func:`style`.
+
+    Pyplot makes it, since the first such figure is what tells a notebook to show figures as pictures, and forgets it:
+    what pyplot holds would be shown twice, as the value of the cell, and again at its end.
+    """
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **kwargs)
+    plt.close(figure)
     return figure, axes
 
 
 def finished(figure: Figure) -> Figure:
-    """Make the style permanent in the figure and take it from pyplot's list.
+    """Make the style permanent in the figure.
 
     Ticks are made when a figure is drawn, which is after the style has been
-    left, so their look is fixed here. A figure that pyplot still holds would be shown
-    twice in a notebook: as the value of the cell, and again at its end.
+    left, so their look is fixed here.
     """
     for axes in figure.axes:
-        for which in ("x", "y"):
-            axes.tick_params(
-                axis=which,
-                which="both",
-                length=0,
-                labelsize=_RC["xtick.labelsize"],
-                labelcolor=_INK,
-                grid_color=_RC["grid.color"],
-                grid_linewidth=_RC["grid.linewidth"],
-            )
+        axes.tick_params(
+            which="both",
+            length=0,
+            labelsize=_RC["xtick.labelsize"],
+            labelcolor=INK,
+            grid_color=_RC["grid.color"],
+            grid_linewidth=_RC["grid.linewidth"],
+        )
+    return figure
+
+
+def styled(function: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """A function that draws in the book's style, and whose figure is finished."""
+
+    @functools.wraps(function)
+    def draw(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with style():
+            return finished(function(*args, **kwargs))
+
+    return draw
+
+
+def bare_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """An empty figure in Matplotlib's own look, made and forgotten by pyplot as in :func:`new_figure`."""
+    figure = plt.figure(figsize=(width, height), dpi=120, facecolor="white", layout=layout)
     plt.close(figure)
     return figure
 
 
 def looks(n: int) -> list[dict[str, Any]]:
     """Colour, marker and line of n series; 7 colours and 4 lines make no two of the first 28 alike."""
-    colours = list(PALETTE.values())
-    return [
-        {
-            "color": colours[i % len(colours)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-            "linestyle": _LINES[i % len(_LINES)],
-        }
-        for i in range(n)
-    ]
+    several = zip(range(n), cycle(PALETTE.values()), cycle(_MARKERS), cycle(_LINES), strict=False)
+    return [{"color": colour, "marker": marker, "linestyle": line} for _, colour, marker, line in several]
 
 
 @dataclass(frozen=True)
@@ -196,4 +215,4 @@ def text_on(colour: Sequence[float]) -> str:
     channels = np.asarray(colour[:3], dtype=float)
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
-    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else _INK
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else INK

@@ -1,4 +1,4 @@
-"""The pictures of a report's page, each as PNG in an address that needs no file: Matplotlib is loaded when the first is drawn."""
+"""The pictures of a report's page, as PNG inside ``data:`` addresses; Matplotlib is loaded when the first is drawn."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def thumbnail(pixels: np.ndarray, alt: str) -> Picture:
 
 def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """A photo in grey under its heat map, which is scaled to its own largest value."""
-    from tlbook.plotting.interpret import blended
+    from tlbook.plotting.maps import blended
 
     return np.round(255 * blended(pixels, heat)).astype(np.uint8)
 
 
 def _drawn(alt: str, caption: str, draw: Callable[..., Any], *args: Any, high: float = 1.0, **options: Any) -> Picture:
-    """What a function of :mod:`tlbook.plotting` draws, so many times as high as wide."""
+    """A figure of :mod:`tlbook.plotting` as a picture, `high` times as high as wide."""
     figure = draw(*args, width=_WIDTH, height=high * _WIDTH, **options)
     width, height = figure.get_size_inches() * 96
     drawn, buffer = io.BytesIO(), io.BytesIO()
@@ -80,7 +80,7 @@ def _drawn(alt: str, caption: str, draw: Callable[..., Any], *args: Any, high: f
 
 def _names(report: Report) -> list[str]:
     """Class names for figures: by number those that are long, that the font has no letters for, or that Matplotlib reads as
-    a formula or as a wish not to be named."""
+    a formula or as a label to leave out of the legend."""
     from matplotlib.font_manager import findfont, get_font
 
     letters = get_font(findfont("DejaVu Sans")).get_charmap().keys() - {ord("$")}
@@ -92,7 +92,7 @@ def _names(report: Report) -> list[str]:
 
 
 def _numbered(report: Report, names: Sequence[str], shown: Iterable[int] | None = None) -> str:
-    """What is behind the numbers."""
+    """The names behind the numbers, as sentences for a caption."""
     some = range(len(names)) if shown is None else shown
     said = [f"{names[k]} is {report.class_names[k]}" for k in some if names[k] != report.class_names[k]]
     return f" {'; '.join(said)}." if said else ""
@@ -122,7 +122,7 @@ def calibration(report: Report) -> Picture:
     if report.scaled:
         results[f"temperature {report.temperature:.2f}"] = _answers(report, report.temperature).reliability
     caption = "Accuracy against confidence in bins, with intervals; on the dotted line they agree. Below, the images of each bin."
-    alt = f"Reliability diagram: the expected calibration error is {report.calibration['ECE']:.3f}"
+    alt = f"Reliability diagram: the expected calibration error is {report.calibration['ece']:.3f}"
     return _drawn(alt, caption, plotting.reliability_diagram, results, high=1.05)
 
 

@@ -58,16 +58,16 @@ class Report:
     overall : dict of str to Estimate
         The accuracy, which is also :attr:`accuracy`.
     means : dict of str to Estimate
-        Means over the classes that occur: ``"precision"``, ``"recall"`` (also called balanced accuracy), ``"F1"``.
+        Means over the classes that occur: ``"precision"``, ``"recall"`` (also called balanced accuracy), ``"f1_score"``.
     classes : dict of str to dict of str to Estimate
-        For each class ``"precision"``, ``"recall"``, ``"F1"``, and with the class's probability as the score ``"ROC area"`` and
-        ``"average precision"``.
+        For each class ``"precision"``, ``"recall"``, ``"f1_score"``, and with the class's probability as the score ``"roc_auc"``
+        and ``"average_precision"``.
     confusion : ndarray of int64, shape (N, N)
         Rows are true classes.
     calibration : dict of str to Estimate or float
-        Whether the probabilities are what they say: ``"ECE"``, the expected calibration error of 15 bins of equal width;
-        ``"ECE by chance"``, what 95 % of perfectly calibrated models with these confidences stay below on this many images, so
-        that an ECE under it shows nothing; ``"Brier"``, the Brier score (0 to 2); ``"nll"``, the negative log-likelihood in nats.
+        How far the probabilities can be trusted: ``"ece"``, the expected calibration error of 15 bins of equal width;
+        ``"ece_by_chance"``, what 95 % of perfectly calibrated models with these confidences stay below on this many images, so
+        that an error under it shows nothing; ``"brier_score"`` (0 to 2); ``"log_loss"`` in nats.
     temperature : float or None
         Fitted on the validation split, if one was given and determines it.
     scaled : dict or None
@@ -106,7 +106,7 @@ class Report:
 
     @property
     def accuracy(self) -> Estimate:
-        """Share of the images that are classified rightly."""
+        """Share of the images that are classified correctly."""
         return self.overall["accuracy"]
 
     def __str__(self) -> str:
@@ -114,21 +114,18 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Every number, ready for JSON; what is undefined is None."""
-        overall = metrics.plain(self.overall.items())
         return {
             "n": self.n,
-            "accuracy": overall.pop("accuracy"),
-            "interval": overall.pop("accuracy interval"),
             "confidence": self.accuracy.confidence,
-            **overall,
-            **metrics.plain((f"macro {name}", value) for name, value in self.means.items()),
+            **metrics.plain(self.overall.items()),
+            **metrics.plain((f"macro_{name}", value) for name, value in self.means.items()),
             "classes": {
                 name: {"n": int(count), **metrics.plain(self.classes[name].items())}
                 for name, count in zip(self.class_names, self.confusion.sum(axis=1), strict=True)
             },
             "confusion": self.confusion.tolist(),
             "calibration": metrics.plain(self.calibration.items()),
-            "mistakes": self.n_mistakes,
+            "n_mistakes": self.n_mistakes,
             "fingerprint": self.fingerprint,
             "notes": list(self.notes),
         }
@@ -191,7 +188,7 @@ def evaluate(
     -------
     Report
         Print it, or save it as a page. What a split cannot tell (the
-        ROC area where one class is missing, say) is undefined and explained in ``notes``.
+        area under the ROC curve where one class is missing, say) is undefined and explained in ``notes``.
 
     Raises
     ------

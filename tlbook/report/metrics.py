@@ -59,7 +59,7 @@ class Metric:
     Attributes
     ----------
     name : str
-        Its key in a report and in ``metrics.json``.
+        Its key in a report and in ``metrics.json``, where possible that of scikit-learn.
     label : str
         How text and page call it.
     part : {"overall", "classes", "calibration"}
@@ -145,32 +145,33 @@ METRICS: tuple[Metric, ...] = (
         note="Of the images of this class, the share called so. Its mean is also called balanced accuracy.",
     ),
     Metric(
-        "F1", "F1", "classes", _counted(evaluation.f1_score), mean=True,
+        "f1_score", "F1", "classes", _counted(evaluation.f1_score), mean=True,
         note="The harmonic mean of precision and recall.",
     ),
     Metric(
-        "ROC area", "ROC area", "classes", _ranked(evaluation.roc_auc),
-        note="How often an image of this class gets a higher probability for it than another image; guessing has 0.5.",
+        "roc_auc", "ROC AUC", "classes", _ranked(evaluation.roc_auc),
+        note="The area under the ROC curve: how often an image of this class gets a higher probability for it than an image of "
+        "another class; guessing has 0.5.",
     ),
     Metric(
-        "average precision", "average precision", "classes", _ranked(evaluation.average_precision),
+        "average_precision", "average precision", "classes", _ranked(evaluation.average_precision),
         note="The area under the precision–recall curve; guessing has the share of the class.",
     ),
     Metric(
-        "ECE", "expected calibration error", "calibration", lambda a: a.reliability.ece, unit="15 bins", format=".3f",
+        "ece", "expected calibration error", "calibration", lambda a: a.reliability.ece, unit="15 bins", format=".3f",
         note="How far confidence and accuracy lie apart, on average over the images.",
     ),
     Metric(
-        "ECE by chance", "95 % of calibrated models stay below", "calibration", _ece_by_chance, format=".3f",
+        "ece_by_chance", "95 % of calibrated models stay below", "calibration", _ece_by_chance, format=".3f",
         note="The calibration error that chance alone makes on so many images: an error below it shows nothing.",
     ),
     Metric(
-        "Brier", "Brier score", "calibration", _averaged(evaluation.brier_score), unit="0 to 2",
+        "brier_score", "Brier score", "calibration", _averaged(evaluation.brier_score), unit="0 to 2",
         note="The squared distance of the probabilities from the truth; 0 is best.",
     ),
     Metric(
-        "nll", "negative log-likelihood", "calibration", _averaged(evaluation.log_loss), unit="nats",
-        note="The loss of training, on these images; 0 is best.",
+        "log_loss", "log loss", "calibration", _averaged(evaluation.log_loss), unit="nats",
+        note="The negative logarithm of the probability of the true class, on average; training minimises it, and 0 is best.",
     ),
 )  # fmt: skip
 
@@ -197,5 +198,5 @@ def plain(values: Iterable[tuple[str, Estimate | float]]) -> dict[str, Any]:
     for name, value in values:
         found[name] = number(value)
         if isinstance(value, Estimate):
-            found[f"{name} interval"] = [number(value.low), number(value.high)]
+            found[f"{name}_interval"] = [number(value.low), number(value.high)]
     return found

@@ -31,7 +31,7 @@ _LISTED = 100  # files in a table
 
 @dataclass(frozen=True)
 class Training:
-    """What the page of a training run says beside the report.
+    """What the page of a training run shows besides the report.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
         positions += right[np.argsort(-report.logits[right, label], kind="stable")][:1].tolist()
     if not positions:
         return []
-    size = training.metrics["backbone"]["input size"]
+    size = training.metrics["backbone"]["input_size"]
     images = training.test.select(positions).images(size)
     heat = interpret.grad_cam(training.model, images, guesses[positions], upsample=True, batch_size=4)
     sure = evaluation.probabilities(report.logits).max(axis=1)
@@ -159,14 +159,14 @@ def _made() -> dict[str, str]:
 
 
 def _run(report: Report, training: Training) -> dict[str, Any]:
-    """What the template of a run has beside that of a report."""
+    """Values for the template of a training run that the one of a report does not have."""
     run = training.metrics
     return {
         "training": run,
         "facts": _facts(run, report.class_names),
         "history": figures.training(training.curves),
         "changed": _changed(run["photos"]),
-        "cost": _cost(run["seconds"]),
+        "cost": _cost(run["wall_seconds"]),
         "memory": _peak_memory(),
     }
 
@@ -181,22 +181,22 @@ def _facts(run: dict[str, Any], classes: Sequence[str]) -> list[tuple[str, str]]
         ("temperature", f"{run['temperature']:.3f}, fitted on validation photos and part of the model"),
     ]
     if validation["n"]:
-        low, high = (100 * bound for bound in validation["interval"])
+        low, high = (100 * bound for bound in validation["accuracy_interval"])
         said = f"{100 * validation['accuracy']:.1f} % ({low:.1f} to {high:.1f}) on {validation['n']:,} photos"
-        rows.append(("validation accuracy", f"{said}; choices were made on them, so it flatters"))
+        rows.append(("validation accuracy", f"{said}; too high rather than too low, since choices were made on them"))
     return rows
 
 
 def _changed(photos: dict[str, Any]) -> list[tuple[str, list[list[str]], int]]:
     """Tables of files, where there are any: title, rows, and how many more there are."""
-    near = photos["near-duplicates"]
-    done = "left out" if near["wish"] == "drop" else "kept"
+    near = photos["near_duplicates"]
+    done = "left out" if near["policy"] == "drop" else "kept"
     pairs = [
         [f"{one['split']} {one['path']}", one["of"], str(one["distance"]), "yes" if one["same_label"] else "no"]
         for one in near["pairs"]
     ]
     tables = [
-        ("Left out", ["file", "reason"], photos["left out"]),
+        ("Left out", ["file", "reason"], photos["left_out"]),
         ("Converted to 8-bit RGB", ["file", "reason"], photos["converted"]),
         (
             f"Near-duplicates in different splits, {done}",
@@ -207,10 +207,9 @@ def _changed(photos: dict[str, Any]) -> list[tuple[str, list[list[str]], int]]:
     return [(title, [head, *rows[:_LISTED]], max(0, len(rows) - _LISTED)) for title, head, rows in tables if rows]
 
 
-def _cost(seconds: dict[str, float]) -> list[list[str]]:
-    rows = [[name, f"{value:,.1f}"] for name, value in seconds.items() if name not in ("total", "processor")]
-    totals = [["all", f"{seconds['total']:,.1f}"], ["processor time, all cores", f"{seconds['processor']:,.1f}"]]
-    return [["stage", "seconds"], *rows, *totals]
+def _cost(wall_seconds: dict[str, float]) -> list[list[str]]:
+    rows = [[name.replace("_", " "), f"{value:,.1f}"] for name, value in wall_seconds.items()]
+    return [["stage", "wall seconds"], *rows]
 
 
 def _peak_memory() -> float | None:

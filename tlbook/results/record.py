@@ -13,7 +13,10 @@ import numpy as np
 
 from tlbook.results.rows import plain, row_key
 
-__all__ = ["Record", "Spread", "check_name", "folders", "load", "names", "parse"]
+__all__ = ["FORMAT", "Record", "Spread", "check_name", "folders", "load", "names", "parse"]
+
+FORMAT = 2
+"""Of the files. In format 1, date, machine and versions were noted once for all rows."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -56,32 +59,27 @@ class Record:
     ----------
     name, about : str
         Name of the file without ``.json``, and what was measured.
-    created, updated : str
-        First and last writing, UTC, ``YYYY-MM-DDTHH:MMZ``.
-    versions : dict of str to str
-        Library versions the rows were computed with.
-    cores : int
-        Cores the computing process could use.
-    python, command : str
-        Python version, and the command that makes the file again.
+    command : str
+        The command that makes the file again.
     conditions : dict
         What is the same for all rows.
     settings : tuple of str
         Names of the columns that identify a row.
+    environments : tuple of dict
+        Where rows were computed: ``processor`` (None if unknown), ``cores`` that
+        the process could use, ``python`` and library ``versions``. A ``note`` says
+        where these are not of the row itself.
     rows : tuple of dict
-        One dict a row, settings first, ordered by the settings.
+        One dict a row, ordered by the settings: settings, values, ``date`` (UTC,
+        ``YYYY-MM-DDTHH:MMZ``), and the position of its ``environment``.
     """
 
     name: str
     about: str
-    created: str
-    updated: str
-    versions: dict[str, str]
-    cores: int
-    python: str
     command: str
     conditions: dict[str, Any]
     settings: tuple[str, ...]
+    environments: tuple[dict[str, Any], ...]
     rows: tuple[dict[str, Any], ...]
 
     def __len__(self) -> int:
@@ -92,10 +90,20 @@ class Record:
 
     @property
     def source(self) -> str:
-        """One sentence for a caption: when, by what and with what it was computed."""
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        """One sentence for a caption: by what, when and with what the rows were computed."""
+        used = [self.environments[i] for i in sorted({row["environment"] for row in self.rows})]
+        days = sorted({row["date"][:10] for row in self.rows})
+        cores = sorted({one["cores"] for one in used})
+        libraries: dict[str, list[str]] = {}
+        for one in used:
+            for name, version in {"Python": one["python"], **one["versions"]}.items():
+                libraries.setdefault(name, []).append(version)
+        versions = ", ".join(f"{name} {' and '.join(dict.fromkeys(found))}" for name, found in libraries.items())
         command = f"by `{self.command}` " if self.command else ""
-        return f"Computed {command}on {self.updated[:10]}, {self.cores} cores, Python {self.python}, {versions}."
+        when = f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+        return (
+            f"Computed {command}{when}, {' and '.join(map(str, cores))} core{'' if cores == [1] else 's'}, {versions}."
+        )
 
     def options(self, setting: str) -> list[Any]:
         """The values a setting takes in the rows, each once, in the order of the rows."""
@@ -112,7 +120,7 @@ class Record:
         Parameters
         ----------
         **settings
-            ``method="probe"`` takes the rows with this value; a list, tuple,
+            ``method="linear probe"`` takes the rows with this value; a list, tuple,
             set or range takes those with any of its values.
 
         Raises
@@ -168,14 +176,11 @@ class Record:
 def parse(path: Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Record(
-            **{
-                **content,
-                "settings": tuple(content["settings"]),
-                "rows": tuple(dict(row) for row in content["rows"]),
-            }
-        )
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        if content.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        parts = {name: tuple(content[name]) for name in ("settings", "environments", "rows")}
+        return Record(**{**content, **parts, "rows": tuple(dict(row) for row in parts["rows"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path.name} is not a result file ({type(error).__name__}: {error}); restore it "
             "from version control, or delete it and compute it again"
@@ -194,7 +199,7 @@ def load(name: str, folder: str | Path | None = None) -> Record:
     Parameters
     ----------
     name : str
-        Name of the result, e.g. ``"strategies"`` for ``book/results/strategies.json``.
+        Name of the result, e.g. ``"comparison"`` for ``book/results/comparison.json``.
     folder : path, optional
         Where to look. Default: ``book/results`` of the checkout the package
         lies in, else the copy inside the installed package.
@@ -212,10 +217,10 @@ def load(name: str, folder: str | Path | None = None) -> Record:
 
     Examples
     --------
-    >>> record = load("calibration")
-    >>> record.options("stage")
-    ['fine-tuning', 'linear probe', 'scratch', 'scratch + augmentation']
-    >>> probe = record.select(stage="linear probe")
+    >>> record = load("comparison")
+    >>> record.options("method")
+    ['LP-FT', 'from scratch', 'from scratch, augmented', 'from scratch, longer', 'linear probe']
+    >>> probe = record.select(method="linear probe")
     >>> bool(0.9 < probe.column("test_accuracy").mean() < 1)
     True
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlbook import _files
-from tlbook.results.record import Record, check_name, folders, parse
+from tlbook.results.record import FORMAT, Record, check_name, folders, parse
 from tlbook.results.rows import order, plain, row_key
 
 __all__ = ["Recorder"]
@@ -25,17 +25,25 @@ def _versions() -> dict[str, str]:
     return {"tlbook": __version__, **_files.versions(*_LIBRARIES)}
 
 
+def _environment() -> dict[str, Any]:
+    return {
+        "processor": _files.processor(),
+        "cores": _files.cores(),
+        "python": platform.python_version(),
+        "versions": _versions(),
+    }
+
+
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _dump(content: dict[str, Any]) -> str:
     """JSON with one row a line, so that a change of one row is one changed line."""
-    head = {key: value for key, value in content.items() if key != "rows"}
-    text = json.dumps(head, indent=1, ensure_ascii=False)
-    rows = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in content["rows"])
-    body = f"[\n{rows}\n ]" if rows else "[]"
-    return f'{text[:-2]},\n "rows": {body}\n}}\n'
+    long = ("environments", "rows")
+    head = json.dumps({key: value for key, value in content.items() if key not in long}, indent=1, ensure_ascii=False)
+    lines = (",\n  ".join(json.dumps(one, ensure_ascii=False) for one in content[key]) for key in long)
+    return head[:-2] + "".join(f',\n "{key}": [\n  {each}\n ]' for key, each in zip(long, lines, strict=True)) + "\n}\n"
 
 
 class Recorder:
@@ -50,7 +58,7 @@ class Recorder:
         The file is ``NAME.json``.
     command : str
         The command that makes the file, relative to the repository, e.g.
-        ``"python scripts/results/strategies.py"``.
+        ``"python -m experiments comparison"``.
     about : str, optional
         What is measured, in one sentence. Kept from the file if not given.
     conditions : dict, optional
@@ -61,8 +69,7 @@ class Recorder:
     restart : bool
         Throw away what the file holds.
     mix_versions : bool
-        Allow rows computed with different library versions; the versions met
-        before are then kept in the file under ``conditions["earlier versions"]``.
+        Allow rows computed with different library versions. Each row names its own.
 
     Raises
     ------
@@ -73,11 +80,11 @@ class Recorder:
     --------
     ::
 
-        with Recorder("strategies", command="python scripts/results/strategies.py") as rec:
+        with Recorder("comparison", command="python -m experiments comparison") as rec:
             for seed in range(5):
-                if rec.done(method="probe", seed=seed):
+                if rec.done(method="linear probe", seed=seed):
                     continue
-                rec.add({"method": "probe", "seed": seed}, accuracy=measure(seed))
+                rec.add({"method": "linear probe", "seed": seed}, accuracy=measure(seed))
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class Recorder:
         self._conditions = given
 
     def _check_conditions(self, given: dict[str, Any]) -> None:
-        held = {k: v for k, v in self._record.conditions.items() if k != "earlier versions"}
+        held = self._record.conditions
         for key in sorted(held.keys() | given.keys()):
             if held.get(key) != given.get(key):
                 raise ValueError(
@@ -183,6 +190,8 @@ class Recorder:
         both = sorted(row.keys() & measured.keys())
         if both:
             raise ValueError(f"{', '.join(both)} is given as a setting and as a value")
+        if taken := sorted({"date", "environment"} & (row.keys() | measured.keys())):
+            raise ValueError(f"{', '.join(taken)} is a column that the recorder writes; use another name")
         with _files.locked(self.path.with_name(f".{self.name}.lock")):
             if self.done(**settings) and not replace:
                 raise ValueError(
@@ -203,49 +212,47 @@ class Recorder:
         self._seen = current
 
     def _save(self, settings: dict[str, Any], values: dict[str, Any]) -> None:
-        versions, python = _versions(), platform.python_version()
         old = self._record if self._record is not None and self._record.rows else None
-        conditions = dict(self._conditions)
-        if old is not None:
-            earlier = list(old.conditions.get("earlier versions", []))
-            if old.versions != versions:
-                if not self._mix_versions:
-                    changed = ", ".join(
-                        f"{k} {old.versions.get(k, 'none')} → {versions.get(k, 'none')}"
-                        for k in sorted(old.versions.keys() | versions.keys())
-                        if old.versions.get(k) != versions.get(k)
-                    )
-                    raise ValueError(
-                        f"the rows of {self.path.name} were computed with other versions "
-                        f"({changed}); pass restart=True to compute all anew, or "
-                        "mix_versions=True to note the difference and go on"
-                    )
-                earlier.append(old.versions)
-            if earlier:
-                conditions["earlier versions"] = earlier
+        environment = _environment()
+        if old is not None and not self._mix_versions:
+            self._check_versions(old, environment["versions"])
         names_ = old.settings if old is not None else tuple(settings)
         row = {name: settings[name] for name in names_} | values
         rows = [] if old is None else list(old.rows)
-        rows = [other for other in rows if row_key(other, names_) != row_key(row, names_)] + [row]
+        rows = [other for other in rows if row_key(other, names_) != row_key(row, names_)]
+        environments = [] if old is None else list(old.environments)
+        if environment not in environments:
+            environments.append(environment)
+        rows.append(row | {"date": _now(), "environment": environments.index(environment)})
         rows.sort(key=lambda one: order(one, names_))
-        now = _now()
         content = {
+            "format": FORMAT,
             "name": self.name,
             "about": self._about or (old.about if old is not None else ""),
-            "created": old.created if old is not None else now,
-            "updated": now,
-            "versions": versions,
-            "cores": _files.cores(),
-            "python": python,
             "command": self._command or (old.command if old is not None else ""),
-            "conditions": conditions,
+            "conditions": self._conditions,
             "settings": list(names_),
+            "environments": environments,
             "rows": rows,
         }
         text = _dump(content)
         _files.write_text(self.path, text)
         self._seen = text
         self._record = parse(self.path)
+
+    def _check_versions(self, old: Record, versions: dict[str, str]) -> None:
+        held = [old.environments[i]["versions"] for i in {row["environment"] for row in old.rows}]
+        if versions in held:
+            return
+        changed = ", ".join(
+            f"{name} {held[-1].get(name, 'none')} → {versions.get(name, 'none')}"
+            for name in sorted(held[-1].keys() | versions.keys())
+            if held[-1].get(name) != versions.get(name)
+        )
+        raise ValueError(
+            f"the rows of {self.path.name} were computed with other versions ({changed}); pass restart=True to "
+            "compute all anew, or mix_versions=True to go on: each row names its versions"
+        )
 
     @contextmanager
     def row(self, **settings: Any) -> Iterator[dict[str, Any]]:
@@ -255,7 +262,7 @@ class Recorder:
         --------
         ::
 
-            with rec.row(method="probe", seed=0) as row:
+            with rec.row(method="linear probe", seed=0) as row:
                 row["accuracy"] = measure()
         """
         values: dict[str, Any] = {}

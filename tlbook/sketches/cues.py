@@ -1,4 +1,4 @@
-"""What the factors of a drawing give away about its species, measured."""
+"""How well the factors of a drawing tell its species."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def rotated(strength: float) -> Shift:
 
 
 def dark(strength: float) -> Shift:
-    """Take exposure away: it is multiplied by 1 - 0.88 × `strength`."""
+    """Darken: the exposure is multiplied by 1 - 0.88 × `strength`."""
     s = _strength("dark", strength)
     return Shift("dark", s, lambda f: {"light": max(f.light * (1 - 0.88 * s), 0.05)})
 
@@ -93,7 +93,7 @@ def gamma(strength: float, brighter: bool = False) -> Shift:
 
 
 def occluded(strength: float) -> Shift:
-    """Put an object before the face, up to 0.9 head widths; its place stays the record's."""
+    """Put an object before the face, up to 0.9 head widths; its position is that of the record."""
     s = _strength("occluded", strength)
     return Shift(
         "occluded",
@@ -125,7 +125,7 @@ def shortcut(share: float, backgrounds: Mapping[str, str] | None = None, reverse
         Species to background kind; a species not in it is left alone.
         By default cats sit in a room and dogs on grass.
     reverse : bool
-        Give each species the other's background: the cue lies.
+        Give each species the other's background, so that the cue misleads.
     """
     s = _strength("shortcut", share)
     table = dict(SHORTCUT_BACKGROUNDS if backgrounds is None else backgrounds)

@@ -1,40 +1,50 @@
 """Transfer: linear probes, heads, freezing, fine-tuning.
 
-The strategies of the book are compositions of these few functions::
+The methods of the book are compositions of these few functions::
 
+    recipe = Recipe(epochs=10, learning_rate=1e-4, schedule="cosine")
     # linear probe
     probe = linear_probe(train_features, train.labels, val_features, validation.labels)
-    # linear probe, then fine-tune (LP-FT, Kumar et al. 2022)
+    # linear probe, then fine-tuning (LP-FT, Kumar et al. 2022)
+    model, history = lp_ft(backbone, train, validation, recipe)
+    # the same, step by step
     model = attach_head(backbone, probe)
     unfreeze(model)
-    history = fine_tune(model, train, validation, epochs=10, learning_rate=1e-4)
+    history = fine_tune(model, train, validation, recipe)
+
+Training is Keras' ``compile`` and ``fit``; what they are given here can be given to a
+``fit`` of one's own: :class:`Batches` and :class:`L2SP`, and what stands in the modules
+``callbacks``, ``optimizers`` and ``schedules``.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 import tlbook._quiet  # noqa: F401  (before Keras)
-
-from .probe import C_GRID, Probe, linear_probe
+from tlbook.transfer.probe import C_GRID, Probe, linear_probe
 
 if TYPE_CHECKING:
-    from .batches import epoch_order
-    from .checkpoints import CheckpointMismatch
-    from .fine_tuning import fine_tune
-    from .freezing import freeze, gradual_unfreezing, randomise, unfreeze
-    from .heads import attach_head
-    from .history import History
-    from .parts import divide
-    from .schedules import learning_rates
-    from .structure import head_layers, layer_groups, named_layers, parameter_count
+    from tlbook.transfer.batches import Batches, epoch_order
+    from tlbook.transfer.checkpoints import CheckpointMismatch
+    from tlbook.transfer.freezing import freeze, gradual_unfreezing, randomise, unfreeze
+    from tlbook.transfer.heads import attach_head
+    from tlbook.transfer.history import History
+    from tlbook.transfer.parts import split_model
+    from tlbook.transfer.recipe import Recipe
+    from tlbook.transfer.regularizers import L2SP
+    from tlbook.transfer.schedules import learning_rates
+    from tlbook.transfer.structure import head_layers, layer_groups, named_layers, parameter_count
+    from tlbook.transfer.training import fine_tune, lp_ft, train
 
 __all__ = [
     "C_GRID",
+    "L2SP",
+    "Batches",
     "CheckpointMismatch",
     "History",
     "Probe",
+    "Recipe",
     "attach_head",
-    "divide",
     "epoch_order",
     "fine_tune",
     "freeze",
@@ -43,34 +53,42 @@ __all__ = [
     "layer_groups",
     "learning_rates",
     "linear_probe",
+    "lp_ft",
     "named_layers",
     "parameter_count",
     "randomise",
+    "split_model",
+    "train",
     "unfreeze",
 ]
 
 # A probe on features that are on disk needs no Keras, whose import takes seconds: what does is imported when first used.
 _WHERE = {
+    "Batches": "batches",
     "epoch_order": "batches",
     "CheckpointMismatch": "checkpoints",
-    "fine_tune": "fine_tuning",
     "freeze": "freezing",
     "gradual_unfreezing": "freezing",
     "randomise": "freezing",
     "unfreeze": "freezing",
     "attach_head": "heads",
     "History": "history",
-    "divide": "parts",
+    "split_model": "parts",
+    "Recipe": "recipe",
+    "L2SP": "regularizers",
     "learning_rates": "schedules",
     "head_layers": "structure",
     "layer_groups": "structure",
     "named_layers": "structure",
     "parameter_count": "structure",
+    "fine_tune": "training",
+    "lp_ft": "training",
+    "train": "training",
 }
 
 
 def __getattr__(name: str):
-    if name in _WHERE.values():
+    if name in {*_WHERE.values(), "callbacks", "optimizers"}:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,10 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from tlbook._checks import whole
+from tlbook.transfer.mixing import Augmenter
+from tlbook.transfer.seeds import seed_states
+
 
 class Source(Protocol):
     """Labelled images that can be drawn by position."""
@@ -53,32 +57,119 @@ class SplitSource:
 
 
 class Batches(keras.utils.PyDataset):
-    """The batches of an epoch, as ``fit`` takes them.
+    """Labelled images batch by batch, as a model takes them: what ``fit`` and ``evaluate`` are given.
 
-    The batches are of nearly equal size, at most ``batch_size``: a rest of one
-    or two images would make a batch whose gradient and batch statistics are
-    mostly noise. With ``labelled`` the input is a dict of ``"images"`` and
-    ``"labels"``, for augmentation that mixes labels.
+    The images are decoded at the model's input size, and the labels are one-hot
+    for as many classes as it has logits. The batches are of nearly equal size, at
+    most ``batch_size``: a rest of one or two images would make a batch whose
+    gradient and batch statistics are mostly noise.
+
+    What a batch holds is a function of seed, epoch and its place alone. Epochs
+    are counted from 0, one more each time that ``fit`` goes through the batches;
+    set ``next_epoch`` to begin with a later one.
+
+    Parameters
+    ----------
+    data : Split or (images, labels)
+        A :class:`tlbook.datasets.Split`, or a pair of arrays: images uint8
+        (n, h, w, 3), labels int (n,) in 0 … N-1.
+    model : keras.Model
+        Logits (n, N) out.
+    batch_size : int
+        Largest batch.
+    seed : int, optional
+        Fixes order and augmentation in every epoch. Without it the order stays
+        as it is, as for validation.
+    augmentation : keras.layers.Layer, optional
+        As :class:`~tlbook.transfer.Recipe` takes it; needs a seed.
+    in_memory : int
+        A Split that takes at most this many bytes as uint8 is decoded once;
+        a larger one anew in every epoch.
+    name : str
+        What the data are called in messages.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (n,)
+        In their original order.
+    next_epoch : int
+        The epoch that ``fit`` begins next.
+
+    Raises
+    ------
+    ValueError
+        Data that do not fit the model.
+
+    Notes
+    -----
+    Give ``fit`` the argument ``shuffle=False``: by default Keras shuffles the order of
+    the batches once more, by a generator that no seed of ours reaches.
+
+    Examples
+    --------
+    >>> from tlbook.backbones.architectures import small_cnn
+    >>> images, labels = np.zeros((5, 64, 64, 3), "uint8"), np.array([0, 1, 0, 1, 0])
+    >>> batches = Batches((images, labels), small_cnn(2, 64), batch_size=3, seed=0)
+    >>> [len(x) for x, y in batches]
+    [3, 2]
+    >>> batches[0][1].shape
+    (3, 2)
     """
 
-    def __init__(self, source: Source, order: np.ndarray, batch_size: int, labelled: bool = False) -> None:
+    def __init__(
+        self,
+        data: object,
+        model: keras.Model,
+        *,
+        batch_size: int = 32,
+        seed: int | None = None,
+        augmentation: keras.layers.Layer | None = None,
+        in_memory: int = 2**30,
+        name: str = "data",
+    ) -> None:
         super().__init__()
-        self._source = source
-        self._labelled = labelled
-        self._batch_size = batch_size
-        self.reorder(order)
+        if augmentation is not None and seed is None:
+            raise ValueError("augmentation needs a seed: what is drawn is a function of seed, epoch and batch.")
+        self._source = as_source(data, model, name, in_memory)
+        self._n_classes = int(model.output_shape[-1])
+        self._batch_size = whole(batch_size, "batch_size")
+        self._seed = seed
+        # The model's own generators, those of dropout, have the numbers before.
+        first = len(seed_states(model))
+        self._augmenter = None if augmentation is None else Augmenter(augmentation, seed, first)
+        self.next_epoch = 0
+        self._begin(0)
 
-    def reorder(self, order: np.ndarray) -> None:
-        """Another order for the epoch that is about to begin."""
-        self._parts = np.array_split(order, -(-len(order) // self._batch_size))
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels (n,) in their original order."""
+        return self._source.labels
+
+    def fingerprint(self) -> str:
+        """Hash of all images and labels."""
+        return self._source.fingerprint()
+
+    def on_epoch_begin(self) -> None:
+        """Called by Keras before each pass."""
+        self._begin(self.next_epoch)
+        self.next_epoch += 1
+
+    def _begin(self, epoch: int) -> None:
+        n = len(self.labels)
+        order = np.arange(n) if self._seed is None else epoch_order(n, self._seed, epoch)
+        self._epoch, self._parts = epoch, np.array_split(order, -(-n // self._batch_size))
 
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images (k, h, w, 3), uint8 or float32, and one-hot or mixed labels, float32 (k, N)."""
         positions = self._parts[index]
-        images, labels = self._source.images(positions), self._source.labels[positions].astype(np.int32)
-        return ({"images": images, "labels": labels} if self._labelled else images), labels
+        images = self._source.images(positions)
+        targets = np.eye(self._n_classes, dtype=np.float32)[self.labels[positions]]
+        if self._augmenter is None:
+            return images, targets
+        return self._augmenter(images, targets, self._epoch, index)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +13,11 @@ import keras
 import numpy as np
 
 from tlbook._files import replacing
+from tlbook.transfer.freezing import trainable_state
+from tlbook.transfer.recipe import layer_config
+from tlbook.transfer.structure import named_layers
 
-from .freezing import trainable_state
-from .structure import named_layers
-
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointMismatch(ValueError):
@@ -36,10 +36,10 @@ class State:
         Hash of weights and ``trainable`` flags before the first epoch; after
         the last (empty while the run is not finished).
     history : dict
-    weights, optimizer, seeds, best : list of arrays
-        Model weights, optimiser variables, states of the random generators in
-        dropout and augmentation layers, and the weights of the best epoch
-        (empty where they are those of the last one).
+    weights, optimizer, best : list of arrays
+        Model weights; optimiser variables (empty where an optimiser begins afresh
+        in the next epoch); the weights of the best epoch (empty where they are
+        those of the last one).
     """
 
     settings: dict
@@ -48,11 +48,10 @@ class State:
     history: dict
     weights: list[np.ndarray] = field(repr=False)
     optimizer: list[np.ndarray] = field(repr=False)
-    seeds: list[np.ndarray] = field(repr=False)
     best: list[np.ndarray] = field(repr=False)
 
 
-_LISTS = ("weights", "optimizer", "seeds", "best")
+_LISTS = ("weights", "optimizer", "best")
 
 
 def write(path: Path, state: State) -> None:
@@ -77,12 +76,12 @@ def read(path: Path) -> State:
     try:
         with np.load(path, allow_pickle=False) as file:
             meta = json.loads(bytes(file["meta"]))
-            if meta.pop("format") != FORMAT:
-                raise KeyError("format")
+            if (form := meta.pop("format")) != FORMAT:
+                raise ValueError(f"it has format {form}, this version of tlbook writes {FORMAT}")
             lists = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(
-            f"{path} is not a checkpoint that fine_tune can read ({error}). Delete it to start "
+            f"{path} is not a checkpoint that training can read ({error}). Delete it to start "
             "over, or give another path."
         ) from error
     return State(**meta, **lists)
@@ -134,36 +133,10 @@ def architecture_hash(layers: keras.Model | keras.layers.Layer | None) -> str:
     """Hash of what a model computes, apart from its weights.
 
     Names and seeds are left out: Keras counts names up within a process, and
-    ``fine_tune`` sets every seed itself.
+    training sets every seed itself.
     """
     if layers is None:
         return ""
     leaves = named_layers(layers).values() if isinstance(layers, keras.Model) else [layers]
-    described = [[type(leaf).__name__, _anonymous(leaf.get_config())] for leaf in leaves]
+    described = [layer_config(leaf) for leaf in leaves]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-_PRIVATE = {"name", "seed", "trainable", "build_config", "registered_name"}
-
-
-def _anonymous(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(k): _anonymous(v) for k, v in value.items() if k not in _PRIVATE}
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_anonymous(v) for v in value]
-    if isinstance(value, (str, int, float, bool, type(None))):
-        return value
-    if isinstance(value, (np.integer, np.floating)):
-        return value.item()
-    return type(value).__name__
-
-
-def seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """The states of all random generators in a model, each once, in order."""
-    states: dict[int, keras.Variable] = {}
-    for variable in layer.variables:
-        if variable.name == "seed_generator_state":
-            states.setdefault(id(variable), variable)
-    return list(states.values())

@@ -15,8 +15,7 @@ import keras
 import numpy as np
 
 from tlbook._checks import whole
-
-from .structure import (
+from tlbook.transfer.structure import (
     HEAD,
     as_model,
     check_groups,
@@ -48,7 +47,7 @@ def freeze(model: keras.Model, *, head: bool = False) -> int:
     Notes
     -----
     Compile after this before calling ``model.fit`` yourself, as Keras asks;
-    :func:`~tlbook.transfer.fine_tune` compiles by itself.
+    :func:`~tlbook.transfer.train` compiles by itself.
     """
     model = as_model(model)
     before = parameter_count(model)
@@ -238,7 +237,7 @@ def gradual_unfreezing(
     every: int = 1,
     start: int | None = None,
 ) -> dict[int, str]:
-    """A plan for ``fine_tune(unfreezing=…)``: one more group every few epochs.
+    """A plan for ``Recipe(unfreezing=…)``: one more group every few epochs.
 
     The head trains alone first, then the deepest group joins, then the next
     (Howard & Ruder 2018, ULMFiT, section 3.3).

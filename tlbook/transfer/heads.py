@@ -6,10 +6,9 @@ import keras
 import numpy as np
 
 from tlbook._checks import number
-
-from .freezing import freeze
-from .probe import Probe
-from .structure import HEAD, as_model, named_layers
+from tlbook.transfer.freezing import freeze
+from tlbook.transfer.probe import Probe
+from tlbook.transfer.structure import HEAD, as_model, named_layers
 
 
 def attach_head(

@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, dataclass, field
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
-    """Record of one :func:`~tlbook.transfer.fine_tune` run.
+    """Record of one run of :func:`~tlbook.transfer.train` or :func:`~tlbook.transfer.fine_tune`.
 
     The lists have one entry an epoch. Nothing but numbers, strings and lists
     in it: ``json.dumps(history.to_dict())`` works, :meth:`from_dict` reads it.
@@ -55,6 +55,15 @@ class History:
     best_epoch: int = -1
     restored: bool = False
     stopped_early: bool = False
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "History(epochs=0)"
+        best = self.best_epoch
+        return (
+            f"History(epochs={self.epochs}, best_epoch={best}, validation_loss={self.validation_loss[best]:.4f}, "
+            f"validation_accuracy={self.validation_accuracy[best]:.4f})"
+        )
 
     @property
     def epochs(self) -> int:

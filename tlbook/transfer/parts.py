@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import keras
 
-from .structure import find_layer
+from tlbook.transfer.structure import find_layer
 
 
-def divide(model: object, after_layer: str) -> tuple[keras.Model, keras.Model]:
+def split_model(model: object, after_layer: str) -> tuple[keras.Model, keras.Model]:
     """Cut a network after a layer.
 
     Parameters
@@ -37,16 +37,18 @@ def divide(model: object, after_layer: str) -> tuple[keras.Model, keras.Model]:
     """
     model = getattr(model, "model", model)
     if not getattr(model, "inputs", None):
-        raise ValueError(f"divide needs a built functional keras.Model or a Backbone, not {type(model).__name__}.")
+        raise ValueError(f"split_model needs a built functional keras.Model or a Backbone, not {type(model).__name__}.")
     find_layer(model, after_layer)
     at = model.get_layer(after_layer).output
     if at is model.outputs[0]:
-        raise ValueError(f"divide(after_layer={after_layer!r}): that is the model's last layer, nothing is above it.")
+        raise ValueError(
+            f"split_model(after_layer={after_layer!r}): that is the model's last layer, nothing is above it."
+        )
     try:
         upper = keras.Model(at, model.outputs[0], name=f"{model.name}_upper")
     except ValueError as error:
         raise ValueError(
-            f"divide(after_layer={after_layer!r}): another path leads past this layer; cut where one layer carries "
+            f"split_model(after_layer={after_layer!r}): another path leads past this layer; cut where one layer carries "
             "everything, such as at the end of a residual block."
         ) from error
     return _copy(keras.Model(model.inputs[0], at, name=f"{model.name}_lower")), _copy(upper)

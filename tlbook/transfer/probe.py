@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -17,7 +17,7 @@ C_GRID: tuple[float, ...] = tuple(float(f"{c:.6g}") for c in np.logspace(-5, 1, 
 """Inverse regularisation strengths tried by default: 1e-5 to 10, two a decade."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Probe:
     """A linear classifier on features, standardisation folded in.
 
@@ -42,8 +42,8 @@ class Probe:
     weights: np.ndarray
     bias: np.ndarray
     C: float
-    validation_losses: dict[float, float] = field(repr=False)
-    validation_scores: dict[float, float] = field(repr=False)
+    validation_losses: dict[float, float]
+    validation_scores: dict[float, float]
     n_train: int
     n_constant: int = 0
 
@@ -56,6 +56,9 @@ class Probe:
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "bias", bias)
+
+    def __repr__(self) -> str:
+        return f"Probe({len(self.weights)} features, {self.n_classes} classes, C={self.C:g}, n_train={self.n_train})"
 
     @property
     def n_classes(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -49,6 +51,7 @@ def learning_rates(schedule: str, learning_rate: float, steps: int, warmup_steps
     return (learning_rate * np.concatenate([warmup, after])).astype(np.float32)
 
 
+@keras.saving.register_keras_serializable("tlbook")
 class Tabulated(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate read from a table by the optimiser's step count.
 
@@ -58,7 +61,7 @@ class Tabulated(keras.optimizers.schedules.LearningRateSchedule):
         Past its end the last value holds.
     """
 
-    def __init__(self, table: np.ndarray) -> None:
+    def __init__(self, table: np.ndarray | Sequence[float]) -> None:
         self.table = np.asarray(table, dtype=np.float32)
 
     def __call__(self, step: object) -> object:

@@ -1,0 +1,244 @@
+"""The local page: its answers are those of predict, and it answers nobody else's page."""
+
+import http.client
+import io
+import json
+import re
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.tlbook.classifier.folders import CONVERTED, LEFT_OUT, OPTIONS, TAKEN, class_folders, data, picture, served
+from tlbook import classifier, cli
+from tlbook.classifier import InputError, PhotoServer, serving
+
+NAMES = ("cat", "dog", "<i>fox")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    root = tmp_path_factory.mktemp("served")
+    folder = class_folders(root / "photos", *NAMES, n=14)
+    return classifier.train(folder, root / "out", strategy="probe", **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def server(result):
+    with served(result.model) as running:
+        yield running
+
+
+def ask(server, path, body=None, method=None, **headers):
+    """(status, headers, body) of a request as the page sends it, with headers changed or, with None, left out."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    wanted = {"Host": f"127.0.0.1:{server.server_port}"}
+    if body is not None:
+        wanted |= {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
+    wanted |= {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.putrequest(
+        method or ("GET" if body is None else "POST"), path, skip_host=True, skip_accept_encoding=True
+    )
+    for name, value in wanted.items():
+        if value is not None:
+            connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, answer.headers, text
+
+
+def classified(server, body, **headers):
+    status, _, text = ask(server, "/classify", body, **headers)
+    return status, json.loads(text)
+
+
+def test_the_answer_is_that_of_predict(server, result, tmp_path):
+    for number in range(40, 46):
+        body = data(picture(number, number, 90), "JPEG")
+        (tmp_path / "photo.jpg").write_bytes(body)
+        expected = classifier.predict(result.model, tmp_path / "photo.jpg", progress=False)
+        status, found = classified(server, body)
+        assert status == 200
+        assert found["label"] == expected.labels[0] == found["probabilities"][0][0]
+        assert [p for _, p in found["probabilities"]] == sorted((p for _, p in found["probabilities"]), reverse=True)
+        each = dict(found["probabilities"])
+        assert [each[name] for name in expected.class_names] == pytest.approx(expected.probabilities[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [*TAKEN, *CONVERTED])
+def test_what_is_a_photo_is_classified(server, name):
+    body = TAKEN[name] if name in TAKEN else CONVERTED[name][0]
+    assert classified(server, body)[0] == 200
+
+
+@pytest.mark.parametrize("name", [name for name in LEFT_OUT if name not in ("animated.gif", "pages.tiff")])
+def test_what_is_no_photo_gets_the_reason(server, name):
+    body, reason = LEFT_OUT[name]
+    status, found = classified(server, body)
+    assert status == 422 and reason in found["error"]
+
+
+def test_the_model_is_described(server):
+    status, headers, text = ask(server, "/model")
+    assert status == 200 and headers.get_content_type() == "application/json"
+    assert json.loads(text)["class_names"] == sorted(NAMES) and json.loads(text)["input_size"] == 32
+
+
+def test_the_page_asks_nothing_of_anybody_else(server):
+    status, headers, page = ask(server, "/")
+    text = page.decode()
+    assert status == 200 and headers.get_content_type() == "text/html"
+    assert not re.search(r"https?://|//\w|@import|url\(", text.replace("// a later photo", ""))
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "connect-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff" and headers["Cache-Control"] == "no-store"
+    assert not re.search(r"\b(cat|dog|fox)\b", text)  # names come as data and become text, never markup
+
+
+@pytest.mark.parametrize("path", ["/classify", "/../secret", "/model/x", "/favicon.ico"])
+def test_there_is_nothing_else(server, path):
+    assert ask(server, path)[0] == 404
+
+
+def test_nothing_else_can_be_posted_to(server):
+    assert ask(server, "/model", b"x")[0] == 404
+    assert ask(server, "/classify", b"x", method="PUT")[0] == 501
+    assert ask(server, "/classify", method="OPTIONS", Origin="http://a.example")[0] == 501
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "a.example"},
+        {"Host": "a.example:80"},
+        {"Host": None},
+        {"Origin": "http://a.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_another_site_gets_no_answer(server, headers):
+    for path, body in (("/", None), ("/model", None), ("/classify", data(picture(50), "PNG"))):
+        status, _, text = ask(server, path, body, **headers)
+        assert status == 403 and b"only the page of this server" in text
+
+
+def test_its_own_page_may_ask_by_either_name(server):
+    port = server.server_port
+    body = data(picture(51), "PNG")
+    assert classified(server, body, Host=f"localhost:{port}", Origin=f"http://localhost:{port}")[0] == 200
+    assert classified(server, body, Origin=f"http://127.0.0.1:{port}")[0] == 200
+
+
+def test_requests_that_are_refused_before_they_are_read(server):
+    assert ask(server, "/classify", b"x", Content_Length=None)[0] == 411
+    assert ask(server, "/classify", b"x", Content_Length="-1")[0] == 411
+    assert ask(server, "/classify", b"x", Content_Length="\xb2")[0] == 411  # a digit to str.isdigit, not to int
+    assert ask(server, "/classify", b"x", Content_Length=str(serving.LARGEST + 1))[0] == 413
+    assert ask(server, "/classify", b"x", Content_Length="9" * 5000)[0] == 413
+    assert ask(server, "/classify", b"x", Content_Type="text/plain")[0] == 415
+    assert ask(server, "/classify", b"x", Content_Type=None)[0] == 415
+
+
+def test_several_at_once_get_their_own_answers(server):
+    bodies = [data(picture(60 + i, i), "PNG") for i in range(6)]
+    alone = [classified(server, body)[1] for body in bodies]
+    together = [None] * len(bodies)
+
+    def one(i):
+        together[i] = classified(server, bodies[i])[1]
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(bodies))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert together == alone
+    assert len({json.dumps(found) for found in alone}) == len(bodies)
+
+
+def test_somebody_who_leaves_early_does_no_harm(server, capfd):
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        head = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
+        connection.sendall(
+            head.encode() + b"Content-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nshort"
+        )
+    time.sleep(0.2)
+    assert ask(server, "/model")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_failing_model_is_said_to_the_page_and_shown_in_the_terminal(server, monkeypatch, capfd):
+    def fails(photo):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(server, "answer", fails)
+    status, found = classified(server, data(picture(54), "PNG"))
+    assert status == 500 and "the model failed" in found["error"] and "no room" not in found["error"]
+    for _ in range(100):  # the other thread writes after it has answered
+        if "no room" in (shown := capfd.readouterr().err):
+            break
+        time.sleep(0.05)
+    assert "no room" in shown
+
+
+def test_what_is_dropped_is_in_no_log(server, capfd):
+    classified(server, data(picture(52), "PNG"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_this_machine_can_ask(server):
+    assert server.server_address[0] == "127.0.0.1" and server.url == f"http://127.0.0.1:{server.server_port}/"
+
+
+def test_a_port_that_is_taken(server, result, capsys):
+    with pytest.raises(InputError, match=f"port {server.server_port} cannot be used"):
+        PhotoServer(result.model, port=server.server_port)
+    with pytest.raises(InputError, match="port 70000 cannot be used"):
+        PhotoServer(result.model, port=70000)
+    assert cli.main(["serve", str(result.model), "--port", str(server.server_port)]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+
+
+def test_a_model_that_is_none(tmp_path):
+    with pytest.raises(InputError, match="there is no model file"):
+        PhotoServer(tmp_path / "model.keras", port=0)
+
+
+def test_serve_until_interrupted(result, monkeypatch, capsys):
+    def interrupted(self):
+        address = io.StringIO(self.url).read()
+        assert address.startswith("http://127.0.0.1:")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PhotoServer, "serve_forever", interrupted)
+    said = []
+    classifier.serve(result.model, port=0, say=said.append)
+    assert re.fullmatch(r"drop photos on http://127\.0\.0\.1:\d+/ \(Ctrl\+C ends it\)", said[0]) and said[1] == "ended"
+    assert cli.main(["serve", str(result.model), "--port", "0"]) == 0
+    assert "drop photos on" in capsys.readouterr().err
+
+
+def test_a_classifier_in_memory_will_do(result):
+    with PhotoServer(classifier.load(result.model), port=0) as running:
+        assert running.answer(data(picture(53), "PNG"))["label"] in NAMES
+
+
+def test_the_server_is_gone_after_it_was_closed(result):
+    with PhotoServer(result.model, port=0) as running:
+        url = running.url
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=2)
+
+
+def test_a_connection_opened_in_advance_ends_with_the_server(result):
+    with served(result.model) as running:
+        idle = socket.create_connection(("127.0.0.1", running.server_port), timeout=20)
+        assert ask(running, "/model")[0] == 200  # connections are taken in order, so the idle one is taken too
+    with idle:
+        assert idle.recv(1) == b""

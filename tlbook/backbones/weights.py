@@ -1,0 +1,160 @@
+"""Files of pretrained weights: where they lie, fetching them, and whether they are what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tlbook._files import replacing
+from tlbook.backbones import networks
+from tlbook.backbones.networks import Info
+from tlbook.progress import bar
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+_CHUNK = 2**16
+
+
+class WeightsUnavailable(OSError):
+    """Pretrained weights that are not on this machine and cannot be downloaded; the message says what to do."""
+
+
+class TooSlow(WeightsUnavailable):
+    """The network is there, but a download takes longer than was allowed."""
+
+
+def card() -> dict:
+    """The model card of our own backbone: data, recipe, accuracy, date, versions, hash."""
+    path = networks.DATA / "sketchnet-1.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise WeightsUnavailable(f"{path} is missing from this installation of tlbook; install it again") from None
+
+
+def download(name: str, *, seconds: float = 3600.0, answer: float = 30.0, progress: bool = True) -> Path:
+    """Fetch the weights of a backbone, for instance before a lesson without a network.
+
+    Weights that are on this machine are left as they are. The file appears
+    under its name only when it is whole and has the size and hash of its record.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    seconds : float
+        That the download may take; given up as soon as it is plain that it will
+        take longer.
+    answer : float
+        Seconds to wait for the server.
+    progress : bool, default True
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        There is no backbone of that name.
+    WeightsUnavailable
+        No network, a server that does not answer, a download that takes too long,
+        a folder that cannot be written.
+    """
+    network = networks.info(name)
+    path = network.path
+    if path.is_file():
+        return path
+    if not network.address:
+        raise WeightsUnavailable(f"{path} is missing from this installation of tlbook; install it again")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(network, path, seconds, answer, progress)
+    except TooSlow:
+        raise
+    except Exception as error:  # urllib has many kinds
+        raise WeightsUnavailable(
+            f"the weights of {name} ({network.size / 1e6:.0f} MB) are not here and could not be downloaded. "
+            f"Connect to a network, or put {network.file} into {path.parent} "
+            f"(the folder models/ below the one that KERAS_HOME names). {error}"
+        ) from error
+    return path
+
+
+def _fetch(network: Info, path: Path, seconds: float, answer: float, progress: bool) -> None:
+    began = time.monotonic()
+    with (
+        _opened(f"{network.address}/{network.file}", answer) as source,
+        replacing(path) as temporary,
+        bar(f"weights of {network.name}", network.size, enabled=progress) as ticker,
+    ):
+        received = 0
+        with open(temporary, "wb") as file:
+            while chunk := source.read1(_CHUNK):
+                file.write(chunk)
+                received += len(chunk)
+                ticker.advance(len(chunk))
+                taken = time.monotonic() - began
+                expected = taken * network.size / received
+                # the first seconds say little of the rest
+                if taken > seconds / 12 and expected > seconds:
+                    raise TooSlow(
+                        f"the weights of {network.name} ({network.size / 1e6:.0f} MB) would take "
+                        f"{expected:.0f} seconds to download, more than the {seconds:.0f} allowed"
+                    )
+        if received != network.size:
+            raise OSError(f"{received:,} bytes of {network.size:,} came")
+        _check(network, temporary)
+
+
+def _opened(url: str, seconds: float) -> HTTPResponse:
+    """The server's answer; waited for in a thread, since looking up a name may outlast any timeout given here."""
+    from urllib.request import urlopen
+
+    answers: queue.SimpleQueue = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(urlopen(url, timeout=seconds))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        found = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise OSError(f"{url} did not answer in {seconds:.0f} seconds") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _check(network: Info, path: Path) -> str:
+    """SHA-256 of a file of weights; a WeightsUnavailable where it is not that of its record."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    kind, _, expected = (network.digest if network.address else f"sha256:{card()['sha256']}").partition(":")
+    if not expected or hashlib.new(kind, content, usedforsecurity=False).hexdigest() == expected:
+        return found
+    if network.address:
+        raise WeightsUnavailable(
+            f"{path} holds other weights of {network.name} than Keras publishes ({kind} {expected[:12]}…); "
+            "delete that file, so that they are downloaded anew"
+        )
+    raise WeightsUnavailable(
+        f"{path} is not the file of its model card (SHA-256 {found[:12]}…, card {expected[:12]}…); "
+        "install tlbook again, or run the pretraining script, which writes both"
+    )
+
+
+def present(network: Info) -> tuple[Path, str]:
+    """The file of weights of a network, downloaded where it was not here, and its SHA-256."""
+    path = download(network.name)
+    return path, _check(network, path)

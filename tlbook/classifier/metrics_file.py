@@ -1,0 +1,65 @@
+"""The file ``metrics.json`` of a result: what its schema is called, and how one of an older schema is read.
+
+Keys are words in lower case joined by ``_``; below ``classes``, ``counts`` and ``versions`` they are the names of classes and of
+packages, as those are.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["METRICS", "SCHEMA_VERSION", "WRITTEN_BY", "read"]
+
+METRICS = "metrics.json"
+SCHEMA_VERSION = 2
+WRITTEN_BY = "tlbook train"
+
+# Schema 1, of version 0.1.0 of the package: names that became others, apart from blanks, hyphens and capitals.
+_WORDS = {"F1": "f1_score", "ROC area": "roc_auc", "Brier": "brier_score", "nll": "log_loss"}
+_KEYS = {
+    "interval": "accuracy_interval",
+    "mistakes": "n_mistakes",
+    "wish": "policy",
+    "asked": "requested",
+    "p": "p_value",
+}
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The metrics of a result, in the present schema; None where the file is missing or is none of ours."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    if found.get("written by") == WRITTEN_BY:
+        found = _from_schema_1(found)
+    return found if found.get("written_by") == WRITTEN_BY and "key" in found else None
+
+
+def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
+    new = {"schema_version": SCHEMA_VERSION, **_renamed(old)}
+    seconds = new.pop("seconds", {})
+    new |= {"process_seconds": seconds.pop("processor", None), "wall_seconds": seconds}
+    if test := new.get("strategy", {}).get("test"):
+        test["difference_interval"] = test.pop("accuracy_interval")
+    return new
+
+
+def _renamed(value: Any, names: bool = False) -> Any:
+    """The value with its keys renamed, unless they are names."""
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, one in value.items():
+        new = key
+        if not names:
+            new = _KEYS.get(key, key)
+            for word, other in _WORDS.items():
+                new = new.replace(word, other)
+            new = new.lower().replace(" ", "_").replace("-", "_")
+        found[new] = one if key in ("counts", "versions") else _renamed(one, names=key == "classes")
+    return found

@@ -1,0 +1,1 @@
+"""The book: notebooks run and recorded, pages built, looked at and published."""

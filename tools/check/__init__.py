@@ -1,0 +1,1 @@
+"""Checks of the code: tests in every form, lint, mutants, stability."""

@@ -1,0 +1,49 @@
+"""All tests: the unit tests with their coverage, then every stored output of the book against a fresh run.
+
+    python tools/check/run_tests.py
+
+The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from tools import ROOT
+
+PARTS = {
+    # In the files' order: sorted by their number of tests, the one that runs every chapter twice would begin last, alone.
+    "unit tests": [
+        "-q",
+        "-n",
+        "auto",
+        "--no-loadscope-reorder",
+        "--cov=tlbook",
+        "--cov-report=term",
+        "--cov-fail-under=90",
+    ],
+    "stored outputs": ["-q", "-n", "auto", "--nbval", "book/"],
+}
+
+
+def main() -> None:
+    outcome = {}
+    for name, options in PARTS.items():
+        print(f"== {name}: pytest {' '.join(options)}", flush=True)
+        started = time.perf_counter()
+        status = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT).returncode
+        outcome[name] = (status, time.perf_counter() - started)
+    print(
+        "== "
+        + "; ".join(
+            f"{name} {'FAILED' if status else 'passed'} in {seconds:.0f} s"
+            for name, (status, seconds) in outcome.items()
+        )
+    )
+    sys.exit(any(status for status, _ in outcome.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The environment: made, locked, cleaned up."""
