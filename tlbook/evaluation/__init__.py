@@ -8,8 +8,10 @@ comparisons as a :class:`PairedTest` whose verdict may be "cannot tell".
 
 from tlbook.evaluation.areas import average_precision, roc_auc
 from tlbook.evaluation.calibration import (
+    CalibrationTest,
     Reliability,
     brier_score,
+    calibration_test,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -53,6 +55,7 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
+from tlbook.evaluation.prevalence import adjust_prevalence, estimate_prevalence
 from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
 from tlbook.evaluation.runs import (
     CheapestWithin,
@@ -66,6 +69,7 @@ from tlbook.evaluation.runs import (
 from tlbook.evaluation.test_time import average_views
 
 __all__ = [
+    "CalibrationTest",
     "CheapestWithin",
     "Estimate",
     "PairedTest",
@@ -76,6 +80,7 @@ __all__ = [
     "Threshold",
     "VarianceComponents",
     "accuracy",
+    "adjust_prevalence",
     "average_precision",
     "average_views",
     "bayes_threshold",
@@ -83,11 +88,13 @@ __all__ = [
     "bootstrap",
     "brier_score",
     "by_verdict",
+    "calibration_test",
     "cheapest_within",
     "compare_all",
     "compare_runs",
     "compare_with_reference",
     "confusion_matrix",
+    "estimate_prevalence",
     "expected_calibration_error",
     "f1_score",
     "fit_temperature",

@@ -15,8 +15,10 @@ from tlbook.evaluation.intervals import wilson_bounds
 from tlbook.evaluation.metrics import probabilities as softmax
 
 __all__ = [
+    "CalibrationTest",
     "Reliability",
     "brier_score",
+    "calibration_test",
     "expected_calibration_error",
     "fit_temperature",
     "log_loss",
@@ -24,6 +26,8 @@ __all__ = [
 ]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
+_CELLS = 2_000_000  # resamples × images in memory at a time
+_ROUNDING = 1e-12  # of sums of confidences in another order
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,29 @@ class Reliability:
     mce: float
 
 
+def _binned(
+    labels: Any, probabilities: Any, n_bins: int, strategy: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence of each image's predicted class, whether it is right, the edges of the bins, and each image's bin."""
+    truth, p = class_probabilities(labels, probabilities)
+    n_bins = whole(n_bins, "n_bins")
+    one_of(strategy, "strategy", ("uniform", "quantile"))
+    # float32 rounding can leave 1.0000001, which would lie beyond the last bin
+    confident = np.minimum(p.max(axis=1), 1.0)
+    right = p.argmax(axis=1) == truth
+    if strategy == "uniform":
+        edges = np.linspace(0.0, 1.0, n_bins + 1)
+    else:
+        # the i-th edge is the confidence of image ceil(i n / n_bins) in ascending order; whole
+        # numbers, since rounding of a quantile level could move an edge by an image
+        image = -(-np.arange(n_bins + 1) * truth.size // n_bins) - 1
+        edges = np.unique(np.sort(confident)[np.maximum(image, 0)])
+        if edges.size == 1:
+            edges = np.repeat(edges, 2)
+    where = np.maximum(np.searchsorted(edges, confident, side="left") - 1, 0)
+    return confident, right, edges, where
+
+
 def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform") -> Reliability:
     r"""Bin the confidence of the predicted class and compare it with the accuracy.
 
@@ -62,8 +89,8 @@ def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: 
 
     (Guo et al. 2017, ICML, eq. 3; the maximum calibration error, eq. 5, is the
     largest of these gaps). Its value depends on the bins, and a perfectly
-    calibrated model gets more than 0 by chance: compare only what was measured
-    with the same bins on the same number of images.
+    calibrated model gets more than 0 by chance (:func:`calibration_test` says how much): compare only
+    what was measured with the same bins on the same number of images.
 
     Parameters
     ----------
@@ -81,23 +108,8 @@ def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: 
     -------
     Reliability
     """
-    truth, p = class_probabilities(labels, probabilities)
-    n_bins = whole(n_bins, "n_bins")
-    one_of(strategy, "strategy", ("uniform", "quantile"))
-    # float32 rounding can leave 1.0000001, which would lie beyond the last bin
-    confident = np.minimum(p.max(axis=1), 1.0)
-    right = p.argmax(axis=1) == truth
-    if strategy == "uniform":
-        edges = np.linspace(0.0, 1.0, n_bins + 1)
-    else:
-        # the i-th edge is the confidence of image ceil(i n / n_bins) in ascending order; whole
-        # numbers, since rounding of a quantile level could move an edge by an image
-        image = -(-np.arange(n_bins + 1) * truth.size // n_bins) - 1
-        edges = np.unique(np.sort(confident)[np.maximum(image, 0)])
-        if edges.size == 1:
-            edges = np.repeat(edges, 2)
+    confident, right, edges, where = _binned(labels, probabilities, n_bins, strategy)
     number = edges.size - 1
-    where = np.maximum(np.searchsorted(edges, confident, side="left") - 1, 0)
     counts = np.bincount(where, minlength=number)
     hits = np.bincount(where, weights=right, minlength=number)
     total = np.bincount(where, weights=confident, minlength=number)
@@ -113,7 +125,7 @@ def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: 
         share,
         low,
         high,
-        float((gaps * counts[filled]).sum() / truth.size),
+        float((gaps * counts[filled]).sum() / right.size),
         float(gaps.max()),
     )
 
@@ -121,8 +133,103 @@ def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: 
 def expected_calibration_error(
     labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform"
 ) -> float:
-    """Mean gap between confidence and accuracy over bins; see :func:`reliability`."""
+    """Mean gap between confidence and accuracy over bins; see :func:`reliability`, and :func:`calibration_test` for chance."""
     return reliability(labels, probabilities, n_bins=n_bins, strategy=strategy).ece
+
+
+@dataclass(frozen=True)
+class CalibrationTest:
+    """The calibration error beside what chance alone makes of it.
+
+    Attributes
+    ----------
+    ece : float
+        Expected calibration error.
+    by_chance : float
+        Its mean over models that are right exactly as often as these probabilities say, on as many images.
+    limit : float
+        What 95 % of such models stay below.
+    p_value : float
+        How often such a model has an error at least as large.
+    debiased : float
+        Root mean square gap between confidence and accuracy, without what chance adds to it; 0 where chance explains all.
+    """
+
+    ece: float
+    by_chance: float
+    limit: float
+    p_value: float
+    debiased: float
+
+    def __str__(self) -> str:
+        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        return (
+            f"calibration error {self.ece:.3f}; by chance {self.by_chance:.3f}, in 95 % up to {self.limit:.3f}; {p}; "
+            f"without chance {self.debiased:.3f}"
+        )
+
+
+def calibration_test(
+    labels: Any,
+    probabilities: Any,
+    *,
+    n_bins: int = 15,
+    strategy: str = "uniform",
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> CalibrationTest:
+    r"""Is the model miscalibrated, or does chance make this calibration error?
+
+    The calibration error is a mean of absolute gaps: noise adds to it and never cancels. So labels are drawn that are
+    right exactly as often as the probabilities say, and the error measured again in the same bins (consistency resampling:
+    Bröcker and Smith 2007, Weather and Forecasting 22:651). A bootstrap of the images does not serve: it adds
+    the noise a second time, and its interval for a calibrated model practically never covers.
+
+    The debiased error takes from each squared gap the variance of the gap, estimated in its bin,
+
+    .. math:: \sum_b \frac{n_b}{n} \left[(\mathrm{acc}(b) - \mathrm{conf}(b))^2 - s_b^2 / n_b\right],
+
+    which is right on average (Kumar, Liang and Ma 2019, NeurIPS); its root is given, and 0 where the sum is negative. Bins with
+    one image say nothing of their variance and count 0.
+
+    Parameters
+    ----------
+    labels, probabilities, n_bins, strategy
+        As for :func:`reliability`.
+    n_resamples, seed : int
+        How often labels are drawn.
+
+    Returns
+    -------
+    CalibrationTest
+        A large p-value is no proof of calibration: with few images only a large error is seen.
+    """
+    confident, right, _, where = _binned(labels, probabilities, n_bins, strategy)
+    n_resamples, n = whole(n_resamples, "n_resamples"), right.size
+    order = np.argsort(where, kind="stable")
+    confident, right, where = confident[order], right[order], where[order]
+    starts = np.flatnonzero(np.append(True, np.diff(where) != 0))
+    counts = np.diff(np.append(starts, n))
+
+    def error(hits: np.ndarray) -> np.ndarray:
+        return np.abs(np.add.reduceat(hits - confident, starts, axis=-1)).sum(axis=-1) / n
+
+    rng, step = np.random.default_rng(seed), max(1, _CELLS // n)
+    drawn = np.concatenate(
+        [error(rng.random((min(step, n_resamples - start), n)) < confident) for start in range(0, n_resamples, step)]
+    )
+    observed = float(error(right))
+    gaps = right - confident
+    mean = np.add.reduceat(gaps, starts) / counts
+    spread = np.add.reduceat((gaps - np.repeat(mean, counts)) ** 2, starts) / np.maximum(counts - 1, 1)
+    squared = (counts * (mean**2 - spread / counts))[counts > 1].sum() / n
+    return CalibrationTest(
+        observed,
+        float(drawn.mean()),
+        float(np.quantile(drawn, 0.95)),
+        float((1 + (drawn >= observed - _ROUNDING).sum()) / (1 + n_resamples)),
+        float(np.sqrt(max(squared, 0.0))),
+    )
 
 
 def brier_score(labels: Any, probabilities: Any) -> float:

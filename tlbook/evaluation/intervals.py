@@ -18,6 +18,10 @@ from tlbook.evaluation.inputs import confidence_level
 __all__ = ["Estimate", "SeedSpread", "bootstrap", "seed_spread", "wilson", "wilson_bounds"]
 
 
+# Standard errors between the value and the mean of its resamples; a quarter can be ignored (Efron and Tibshirani 1993, 10.3).
+_SHIFT = 0.5
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A measured value with its confidence interval.
@@ -127,6 +131,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
 def bootstrap(
     metric: Callable[..., Any],
     *arrays: Any,
+    groups: Any = None,
     method: str = "percentile",
     vectorized: bool = False,
     confidence: float = 0.95,
@@ -134,10 +139,16 @@ def bootstrap(
     seed: int = 0,
     unit: str = "%",
 ) -> Estimate:
-    """Bootstrap interval of any metric (Efron 1979; Efron and Tibshirani 1993).
+    """Bootstrap interval of a metric (Efron 1979; Efron and Tibshirani 1993).
 
     Images are drawn with replacement, all arrays together, and the metric is
     computed on each draw; :func:`scipy.stats.bootstrap` does the work.
+
+    It suits what is smooth in the images: means, shares, the F1 score. It fails where noise itself raises the
+    metric, since resampling adds the noise once more: for the calibration error of a calibrated model it never covered in
+    300 tries (:func:`calibration_test`). The draws then lie to one side of the value, and
+    a warning says so. And it is too narrow where few images decide: the ROC area of 10 positives among 500 is covered in
+    81 % (:func:`roc_auc` has an interval of its own), the mean over 5 groups in 82 %, over 10 in 90 %.
 
     Parameters
     ----------
@@ -148,6 +159,9 @@ def bootstrap(
     *arrays : array_like
         Each of shape (n, …), n ≥ 2: labels, predictions, scores …
         (1-D with ``vectorized=True``).
+    groups : array_like, shape (n,), optional
+        What each image belongs to (a patient, an animal, a film): groups are drawn, with all their images. Without it,
+        images that resemble each other count as if each were new, and the interval is too narrow.
     confidence, n_resamples, seed
         The same seed gives the same interval.
     method : {"percentile", "BCa", "basic"}
@@ -168,7 +182,7 @@ def bootstrap(
     Raises
     ------
     ValueError
-        For fewer than two observations, arrays of different length, or a
+        For fewer than two observations (or groups), arrays of different length, ``groups`` with ``vectorized``, or a
         metric that is not one finite number on some resample (an area under
         the ROC curve needs both classes in every resample).
     """
@@ -181,6 +195,7 @@ def bootstrap(
     if n < 2:
         raise ValueError(f"the bootstrap needs at least two observations, but there is {n}")
     one_of(method, "method", ("percentile", "BCa", "basic"))
+    members = _members(groups, n, vectorized) if groups is not None else None
 
     if vectorized:
 
@@ -189,6 +204,8 @@ def bootstrap(
     else:
 
         def statistic(index: np.ndarray) -> float:
+            if members is not None:
+                index = np.concatenate([members[one] for one in index])
             value = float(metric(*(array[index] for array in data)))
             if not math.isfinite(value):
                 raise ValueError(
@@ -197,13 +214,13 @@ def bootstrap(
                 )
             return value
 
-    index = np.arange(n)
+    index = np.arange(n if members is None else len(members))
     value = float(statistic(index))
     # SciPy 1.15 renamed random_state to rng
     names = inspect.signature(stats.bootstrap).parameters
     generator = {("rng" if "rng" in names else "random_state"): np.random.default_rng(seed)}
 
-    def interval(kind: str) -> tuple[float, float]:
+    def interval(kind: str) -> tuple[float, float, np.ndarray]:
         result = stats.bootstrap(
             (index,),
             statistic,
@@ -213,15 +230,37 @@ def bootstrap(
             method=kind,
             **generator,
         )
-        return float(result.confidence_interval.low), float(result.confidence_interval.high)
+        return (*map(float, result.confidence_interval), result.bootstrap_distribution)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = interval(method)
+        low, high, drawn = interval(method)
         if math.isnan(low):  # then both ends are
-            low, high = interval("percentile")
+            low, high, drawn = interval("percentile")
+    shift, spread = float(drawn.mean()) - value, float(drawn.std(ddof=1))
+    if abs(shift) > _SHIFT * spread + 1e-9 * abs(value):  # rounding shifts what is the same on every resample
+        warnings.warn(
+            f"the resamples lie around {value + shift:.3g}, {abs(shift) / spread:.1f} standard errors from the value "
+            f"{value:.3g}: the bootstrap does not suit this metric, and the interval may not cover",
+            UserWarning,
+            stacklevel=2,
+        )
     return Estimate(value, low, high, n, confidence, unit)
+
+
+def _members(groups: Any, n: int, vectorized: bool) -> list[np.ndarray]:
+    """The rows of each group."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(f"groups must name the group of each of {n} observations, but have shape {labels.shape}")
+    if vectorized:
+        raise ValueError("groups differ in size, so that their resamples cannot be stacked: leave out vectorized=True")
+    _, where = np.unique(labels, return_inverse=True)
+    members = [np.flatnonzero(where == one) for one in range(where.max() + 1)]
+    if len(members) < 2:
+        raise ValueError("the bootstrap of groups needs at least two of them, but there is 1")
+    return members
 
 
 @dataclass(frozen=True)

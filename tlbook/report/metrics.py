@@ -128,12 +128,7 @@ def _averaged(metric: Callable[[Any, Any], float]) -> Callable[[Answers], Estima
 
 def _ece_by_chance(a: Answers) -> float:
     """The 95 % quantile of the calibration error of models that are right exactly as often as they say."""
-    rng, edges = np.random.default_rng(a.seed), a.reliability.edges
-    sure = np.minimum(a.p.max(axis=1), 1.0)
-    bins = np.maximum(np.searchsorted(edges, sure, side="left") - 1, 0)
-    one_hot = (bins[:, None] == np.arange(edges.size - 1)).astype(float)
-    gaps = [np.abs((sure - (rng.random(sure.size) < sure)) @ one_hot).sum() / sure.size for _ in range(500)]
-    return float(np.quantile(gaps, 0.95))
+    return evaluation.calibration_test(a.labels, a.p, n_bins=_BINS, n_resamples=500, seed=a.seed).limit
 
 
 METRICS: tuple[Metric, ...] = (

@@ -1,5 +1,6 @@
 """Calibration against scikit-learn, SciPy and examples worked by hand."""
 
+import itertools
 import math
 import warnings
 
@@ -12,6 +13,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from tlbook import evaluation as ev
+from tlbook.evaluation import calibration
 
 
 def two(p):
@@ -284,3 +286,94 @@ def test_temperature_refuses():
     for labels in ([0, 2, 0], [2, 0, 0]):
         with pytest.raises(ValueError, match="label 2 has no column: logits are for 2 classes"):
             ev.fit_temperature(labels, [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+
+
+# is it chance?
+
+
+def two_class(n, seed, sharpness=1.0):
+    """Labels and probabilities of a model that is calibrated at 1 and over-confident below."""
+    rng = np.random.default_rng(seed)
+    p = rng.uniform(0.5, 1, n)
+    true = 1 / (1 + (1 / p - 1) ** sharpness)
+    return (rng.random(n) < true).astype(int), np.stack([1 - p, p], axis=1)
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+def test_a_calibrated_model_is_called_otherwise_in_one_experiment_of_twenty(strategy):
+    tests = [
+        ev.calibration_test(*two_class(150, seed), strategy=strategy, n_resamples=199, seed=seed)
+        for seed in range(1000)
+    ]
+    p = np.array([test.p_value for test in tests])
+    # 1,000 experiments: the standard errors are 0.7 and 1.6 points
+    assert 0.03 < (p <= 0.05).mean() < 0.07
+    assert 0.45 < (p <= 0.5).mean() < 0.55
+    assert 0.93 < np.mean([test.ece <= test.limit for test in tests]) < 0.97
+    # chance makes all of the error, and its size is known
+    assert np.mean([test.ece for test in tests]) == pytest.approx(np.mean([test.by_chance for test in tests]), rel=0.03)
+
+
+def test_miscalibration_is_found_and_measured_without_what_chance_adds():
+    labels, p = two_class(4000, 0, sharpness=0.5)
+    found = ev.calibration_test(labels, p)
+    assert found.p_value == pytest.approx(1 / 2001)
+    assert found.ece > 3 * found.limit
+    # the true gaps, over the distribution of the confidences, in the same bins
+    confident = np.linspace(0.5, 1, 200_001)[1:-1]
+    gap = 1 / (1 + (1 / confident - 1) ** 0.5) - confident
+    where = np.ceil(confident * 15)
+    truth = sum((where == one).mean() * gap[where == one].mean() ** 2 for one in np.unique(where))
+    squares = [
+        ev.calibration_test(*two_class(300, seed, sharpness=0.5), n_resamples=1).debiased ** 2 for seed in range(400)
+    ]
+    assert np.mean(squares) == pytest.approx(truth, rel=0.06)
+    assert found.debiased == pytest.approx(np.sqrt(truth), rel=0.1)
+
+
+def test_calibration_test_by_hand():
+    labels = np.array([1, 1, 0, 0, 1, 1])
+    p1 = np.array([0.61, 0.63, 0.65, 0.9, 0.92, 0.55])
+    p = np.stack([1 - p1, p1], axis=1)
+    found = ev.calibration_test(labels, p, n_bins=10, n_resamples=3000)
+    assert found.ece == pytest.approx(ev.expected_calibration_error(labels, p, n_bins=10))
+    first, second = np.array([0.39, 0.37, -0.65]), np.array([0.45])
+    last, high = np.array([-0.9]), np.array([0.08])
+    # bins 0.6 to 0.7 with three images; 0.5 to 0.6, 0.8 to 0.9 and 0.9 to 1 with one, which says nothing of its spread
+    squared = 3 * (first.mean() ** 2 - first.var(ddof=1) / 3) / 6
+    assert found.debiased == pytest.approx(np.sqrt(max(squared, 0)))
+    assert found.ece == pytest.approx((abs(first.sum()) + abs(second.sum()) + abs(last.sum()) + abs(high.sum())) / 6)
+    # every outcome of the six images, weighed by its chance
+    outcomes = np.array(list(itertools.product([0, 1], repeat=6)))
+    chance = np.where(outcomes == 1, p1, 1 - p1).prod(axis=1)
+    bins = [[0, 1, 2], [3], [4], [5]]
+    errors = sum(np.abs((outcomes - p1)[:, one].sum(axis=1)) for one in bins) / 6
+    assert found.by_chance == pytest.approx((chance * errors).sum(), abs=0.01)
+    assert found.p_value == pytest.approx(chance[errors >= found.ece - 1e-9].sum(), abs=0.03)
+    order = np.argsort(errors)
+    reached = errors[order][np.searchsorted(chance[order].cumsum(), 0.95)]
+    assert found.limit == pytest.approx(reached, abs=0.03)
+
+
+def test_calibration_test_text_and_seeds():
+    data = two_class(200, 1)
+    found = ev.calibration_test(*data)
+    assert str(found) == (
+        f"calibration error {found.ece:.3f}; by chance {found.by_chance:.3f}, in 95 % up to {found.limit:.3f}; "
+        f"p = {found.p_value:.3f}; without chance {found.debiased:.3f}"
+    )
+    assert "; p < 0.001; " in str(ev.calibration_test(*two_class(3000, 0, sharpness=0.3)))
+    assert ev.calibration_test(*data) == found == ev.calibration_test(*data, n_bins=15, n_resamples=2000, seed=0)
+    assert ev.calibration_test(*data, seed=1) != found
+    assert ev.calibration_test(*data, n_resamples=4000) != found
+    for bad in (0, 1.5):
+        with pytest.raises(ValueError, match="n_resamples"):
+            ev.calibration_test(*data, n_resamples=bad)
+
+
+def test_blocks_of_resamples_change_nothing(monkeypatch):
+    data = two_class(60, 2)
+    found = ev.calibration_test(*data, n_resamples=101)
+    for cells in (60 * 7, 10):  # seven at a time, which does not go into 101; one, with fewer cells than images
+        monkeypatch.setattr(calibration, "_CELLS", cells)
+        assert ev.calibration_test(*data, n_resamples=101) == found

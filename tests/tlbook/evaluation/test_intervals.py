@@ -170,6 +170,64 @@ def test_bootstrap_refuses_a_metric_that_some_resamples_cannot_have():
         ev.bootstrap(recall, labels, labels, n_resamples=200)
 
 
+def test_groups_are_drawn_with_all_their_images():
+    """As a bootstrap of the groups' sums and sizes, which needs no images."""
+    rng = np.random.default_rng(0)
+    groups = rng.permutation(np.repeat(["a", "b", "c", "d", "e", "f"], [1, 2, 3, 5, 8, 13]))
+    x = rng.random(32) + (groups == "f")
+    found = ev.bootstrap(np.mean, x, groups=groups, n_resamples=4000, unit="")
+    sums = np.array([x[groups == one].sum() for one in "abcdef"])
+    draws = rng.integers(0, 6, (20_000, 6))
+    ratio = sums[draws].sum(axis=1) / np.array([1, 2, 3, 5, 8, 13])[draws].sum(axis=1)
+    np.testing.assert_allclose([found.low, found.high], np.quantile(ratio, [0.025, 0.975]), atol=0.03)
+    assert (found.value, found.n) == (pytest.approx(x.mean()), 32)
+    # a group each is the ordinary bootstrap
+    alone = ev.bootstrap(np.mean, x, groups=np.arange(32), n_resamples=500)
+    assert alone == ev.bootstrap(np.mean, x, n_resamples=500)
+
+
+def test_groups_cover_where_images_alone_do_not():
+    rng, trials, inside = np.random.default_rng(1), 200, np.zeros(2)
+    groups = np.repeat(np.arange(30), 10)
+    for seed in range(trials):
+        right = rng.random(300) < np.clip(0.7 + rng.normal(0, 0.15, 30), 0, 1)[groups]
+        with_groups = ev.bootstrap(np.mean, right, groups=groups, n_resamples=200, seed=seed)
+        without = ev.bootstrap(np.mean, right, vectorized=True, n_resamples=200, seed=seed)
+        inside += with_groups.contains(0.7), without.contains(0.7)
+    # 200 trials: the standard error is 2 points
+    assert inside[0] / trials > 0.89
+    assert inside[1] / trials < 0.89
+
+
+@pytest.mark.parametrize(
+    ("groups", "options", "message"),
+    [
+        ([1, 2], {}, "each of 4 observations"),
+        (["a"] * 4, {}, "at least two of them"),
+        ([1, 1, 2, 2], {"vectorized": True}, "vectorized"),
+    ],
+)
+def test_groups_that_cannot_be_drawn_are_refused(groups, options, message):
+    with pytest.raises(ValueError, match=message):
+        ev.bootstrap(np.mean, np.arange(4.0), groups=groups, **options)
+
+
+def test_a_metric_that_noise_raises_is_noted():
+    rng = np.random.default_rng(2)
+    p = rng.uniform(0.5, 1, 500)
+    labels = (rng.random(500) < p).astype(int)
+    with pytest.warns(UserWarning, match="standard errors from the value .* does not suit this metric"):
+        found = ev.bootstrap(ev.expected_calibration_error, labels, np.stack([1 - p, p], 1), n_resamples=200, unit="")
+    assert not found.contains(0)  # which is the calibration error of this model
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # rounding shifts what is the same on every resample
+        ev.bootstrap(lambda x: float(np.sum(x) / 3), np.full(40, 0.1), n_resamples=50)
+        for seed in range(5):
+            ev.bootstrap(ev.f1_score, labels, (p > 0.7).astype(int), n_resamples=200, seed=seed)
+            ev.bootstrap(np.mean, labels, vectorized=True, n_resamples=200, seed=seed)
+
+
 # seeds
 
 
