@@ -645,6 +645,30 @@ home_verdict = told_apart(recorded["at home"][0], recorded["at home"][1])[0]
 shift_verdict = told_apart(recorded[shift][0], recorded[shift][1])[0]
 
 
+# %% q7 right: what each factor adds, with a branch for each case
+def told_apart(right_a, right_b):
+    from scipy.stats import t as students
+
+    gaps = 1.0 * right_a - 1.0 * right_b
+    i, j = gaps.shape
+    mean = np.mean(gaps)
+    runs = np.sum((np.mean(gaps, 1) - mean) ** 2) / (i - 1) / i
+    images = np.sum((np.mean(gaps, 0) - mean) ** 2) / (j - 1) / j
+    left = gaps - np.mean(gaps, 1, keepdims=True) - np.mean(gaps, 0, keepdims=True) + mean
+    rest = np.sum(left * left) / ((i - 1) * (j - 1) * i * j)
+    if runs > rest and images > rest:
+        variance = runs + images - rest
+        df = variance**2 / (runs**2 / (i - 1) + images**2 / (j - 1) + rest**2 / ((i - 1) * (j - 1)))
+    else:
+        variance, df = max((runs, i - 1), (images, j - 1), (rest, (i - 1) * (j - 1)))
+    p = 2 * students.cdf(-abs(mean) / np.sqrt(variance), df)
+    return ("A" if mean > 0 else "B") if p < 0.05 else "cannot tell", p
+
+
+home_verdict, _ = told_apart(*recorded["at home"])
+shift_verdict, _ = told_apart(*recorded[shift])
+
+
 # %% q7 wrong: the examples by heart
 def told_apart(right_a, right_b):
     return ("B", 0.001) if right_b.mean() > right_a.mean() else ("cannot tell", 0.1)
