@@ -53,7 +53,7 @@ from tlbook.evaluation.paired import (
     paired_t,
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
-from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
+from tlbook.evaluation.reference import by_verdict, compare_pairs, compare_with_reference, runs_by
 from tlbook.evaluation.runs import (
     CheapestWithin,
     VarianceComponents,
@@ -85,6 +85,7 @@ __all__ = [
     "by_verdict",
     "cheapest_within",
     "compare_all",
+    "compare_pairs",
     "compare_runs",
     "compare_with_reference",
     "confusion_matrix",
