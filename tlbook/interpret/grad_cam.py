@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from .taps import (
+from tlbook.interpret.taps import (
     Tapped,
     checked_classes,
     checked_images,

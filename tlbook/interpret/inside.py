@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from .taps import checked_images, functional_or_refused, in_batches, maps_of, named_layers, tapped
+from tlbook.interpret.taps import checked_images, functional_or_refused, in_batches, maps_of, named_layers, tapped
 
 
 def filters(model: keras.Model, layer: str | None = None) -> np.ndarray:

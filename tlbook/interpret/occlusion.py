@@ -10,9 +10,8 @@ from scipy.special import logsumexp
 
 from tlbook._checks import one_of, whole
 from tlbook.evaluation import probabilities
+from tlbook.interpret.taps import checked_classes, checked_images, checked_logits, functional_or_refused, in_batches
 from tlbook.progress import bar
-
-from .taps import checked_classes, checked_images, checked_logits, functional_or_refused, in_batches
 
 _SCORES = ("log_odds", "probability")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .factors import FACTORS, Choice, Factors
+from tlbook.sketches.factors import FACTORS, Choice, Factors
 
 CUES = tuple(name for name in FACTORS if name not in ("species", "chance") and not name.endswith("seed"))
 

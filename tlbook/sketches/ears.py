@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .canvas import EARS, RGB, curve, ellipse, mix, tone, turn
+from tlbook.sketches.canvas import EARS, RGB, curve, ellipse, mix, tone, turn
 
 if TYPE_CHECKING:
-    from .portrait import Sitter
+    from tlbook.sketches.portrait import Sitter
 
 _MIRROR = np.array([-1.0, 1.0])
 

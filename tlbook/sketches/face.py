@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .canvas import EYES, HEAD, IRIS, MUZZLE, NOSE, RGB, Pen, curve, ellipse, luminance, mix, tone, turn
+from tlbook.sketches.canvas import EYES, HEAD, IRIS, MUZZLE, NOSE, RGB, Pen, curve, ellipse, luminance, mix, tone, turn
 
 if TYPE_CHECKING:
-    from .portrait import Sitter
+    from tlbook.sketches.portrait import Sitter
 
 _WHITE: RGB = (255, 255, 255)
 _DARK: RGB = (34, 26, 30)

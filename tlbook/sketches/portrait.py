@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import ears, face
-from .canvas import BODY, HEAD, RGB, Canvas, Pen, curve, ellipse, fur, hls, luminance, tone, turn
-from .factors import Factors
+from tlbook.sketches import ears, face
+from tlbook.sketches.canvas import BODY, HEAD, RGB, Canvas, Pen, curve, ellipse, fur, hls, luminance, tone, turn
+from tlbook.sketches.factors import Factors
 
 
 @dataclass(frozen=True)

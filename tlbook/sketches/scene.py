@@ -10,12 +10,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from tlbook._checks import whole
-
-from .background import background, clutter
-from .canvas import COVER, EARS, EYES, HEAD, MUZZLE, NOTHING, Canvas, curve, ellipse, hls, tone
-from .factors import Factors
-from .portrait import portrait
-from .species import sample
+from tlbook.sketches.background import background, clutter
+from tlbook.sketches.canvas import COVER, EARS, EYES, HEAD, MUZZLE, NOTHING, Canvas, curve, ellipse, hls, tone
+from tlbook.sketches.factors import Factors
+from tlbook.sketches.portrait import portrait
+from tlbook.sketches.species import sample
 
 PARTS = {"head": (HEAD, EYES, MUZZLE), "ears": (EARS,), "eyes": (EYES,), "muzzle": (MUZZLE,)}
 

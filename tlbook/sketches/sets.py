@@ -15,10 +15,9 @@ import numpy as np
 
 from tlbook._checks import one_of, whole
 from tlbook.progress import bar
-
-from .factors import FACTORS, TARGET_SPECIES, Factors, parse
-from .scene import render
-from .species import sample
+from tlbook.sketches.factors import FACTORS, TARGET_SPECIES, Factors, parse
+from tlbook.sketches.scene import render
+from tlbook.sketches.species import sample
 
 RELEASE = "sketches-1"
 SPLITS = ("train", "validation", "test")
