@@ -286,10 +286,12 @@ def variance_components(right_a: Any, right_b: Any) -> VarianceComponents:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> a, b = rng.random((2, 5, 200)) < 0.9
+    >>> a, b = rng.random((2, 5, 1000)) < 0.9    # a pilot: five runs, 1,000 images
     >>> plan = variance_components(a, b)
     >>> round(plan.detectable(10, 1000), 3)
-    0.012
+    0.015
+    >>> plan.runs_needed(0.02, 1000)
+    7
     """
     gaps = _differences(right_a, right_b, ("right_a", "right_b"))
     runs, images, residual = _mean_squares(gaps)

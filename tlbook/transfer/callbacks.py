@@ -21,11 +21,11 @@ and stand in this order::
         callbacks=[EpochSeeds(0), Record(history), best],
     )
 
-Gradual unfreezing is none of them. A callback can make layers trainable within one
-``fit``, but Adam counts its steps for all weights in common: those that join later would
-start with empty moments and without the correction for it, about three times too
-far a step. So training calls ``fit`` once for each set of trainable layers, compiled
-anew, as Keras asks for; the callbacks go on from one to the next.
+Gradual unfreezing is none of them. Within one ``fit`` a callback can make trainable only
+what the optimiser was built for, and Adam counts its steps for all weights in common: those
+that join late begin with empty moments and without the correction for it, so that their first
+steps are up to three times too long. So training calls ``fit`` once for each set of trainable
+layers, compiled anew, as Keras asks for; the callbacks go on from one to the next.
 """
 
 from __future__ import annotations

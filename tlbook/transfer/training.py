@@ -141,8 +141,9 @@ def train(
         raise
     finally:
         # Keras knows no way back from compile. A model that stays compiled would be saved with an
-        # optimiser that loads only where tlbook is installed.
+        # optimiser that loads only where tlbook is installed; its traced steps would keep that alive.
         model.compiled, model.optimizer = False, None
+        model.train_function = model.test_function = None
     return history
 
 
