@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tlbook.evaluation.paired import _ROUNDING, PairedTest, _each, _together
@@ -17,7 +18,7 @@ __all__ = ["by_verdict", "compare_pairs", "compare_with_reference", "runs_by"]
 
 
 def compare_with_reference(
-    right: Mapping[str, Any],
+    right: Mapping[str, ArrayLike],
     *,
     pooled: bool = False,
     margin: float | None = None,
@@ -116,7 +117,7 @@ def compare_pairs(
 _POOLED = "t over runs and images, variance over runs pooled"
 
 
-def _over_runs(right: Mapping[str, Any]) -> tuple[float, float, float, float]:
+def _over_runs(right: Mapping[str, ArrayLike]) -> tuple[float, float, float, float]:
     """Of a contrast of two arms: 2 MS_AR and 2 MS_ARI, each divided by runs × images, and their degrees of freedom."""
     arms = {name: _runs(one, name) for name, one in right.items()}
     shapes = {one.shape for one in arms.values()}
@@ -149,7 +150,7 @@ def _over_runs(right: Mapping[str, Any]) -> tuple[float, float, float, float]:
     )
 
 
-def _with_pooled(over_runs: tuple[float, float, float, float], differences: np.ndarray) -> tuple[float, float]:
+def _with_pooled(over_runs: tuple[float, float, float, float], differences: NDArray[np.float64]) -> tuple[float, float]:
     """Standard error and degrees of freedom of a pair's mean difference: runs as pooled, images and residual its own."""
     runs, rest, runs_df, rest_df = over_runs
     _, images, residual = _mean_squares(differences)
@@ -165,7 +166,9 @@ def _with_pooled(over_runs: tuple[float, float, float, float], differences: np.n
     return math.sqrt(variance), variance**2 / sum(one**2 / df for one, df in parts)
 
 
-def runs_by(rows: Iterable[Mapping[str, Any]], n: int, *, by: str, column: str = "right") -> dict[str, np.ndarray]:
+def runs_by(
+    rows: Iterable[Mapping[str, Any]], n: int, *, by: str, column: str = "right"
+) -> dict[str, NDArray[np.bool_]]:
     """Recorded runs as :func:`compare_with_reference` takes them.
 
     Parameters

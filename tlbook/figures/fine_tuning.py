@@ -65,7 +65,7 @@ def training_plan(
         if any(not isinstance(cell, str) and not 0 <= cell <= 1 for cell in cells):
             raise ValueError(f"{name!r}: a share of the learning rate lies between 0 and 1, not {list(cells)}")
     orange = np.array([0xE6, 0x9F, 0x00]) / 255
-    edge = {"edgecolor": INK, "linewidth": 0.7}
+    edge: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.7}
 
     def trained(strength: float) -> dict[str, Any]:
         return {"facecolor": 1 - strength * (1 - orange)}

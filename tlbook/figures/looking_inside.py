@@ -50,8 +50,8 @@ def neighbour_rows(
             f"{asked.shape}, {found.shape}, {own.shape} and {theirs.shape}"
         )
     m, k = found.shape[:2]
-    widths = {"width_ratios": [1, 0.2, *[1] * k]}
-    figure, axes = picture_axes(6.4, m * (6.4 / (k + 1.3) + 0.24), m, k + 2, **widths)
+    widths = [1, 0.2, *[1] * k]
+    figure, axes = picture_axes(6.4, m * (6.4 / (k + 1.3) + 0.24), m, k + 2, width_ratios=widths)
     for line, (query, _, *near) in enumerate(axes):
         query.imshow(shown(asked[line : line + 1])[0])
         write_over(query, class_names[own[line]], fontweight="bold")

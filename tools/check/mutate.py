@@ -58,7 +58,7 @@ _NAME = "SciPy 1.15 and later take the generator under both names"
 _ROUNDING = "a tolerance for rounding, well away from any value that counts; nothing lies at its very end"
 _ROOT = "a search for the crossing of zero finds it in a wider bracket, or with another scale or tolerance, too"
 EQUIVALENT: dict[str, str] = {
-    "intervals.bootstrap.statistic: -1 → -0": _AXIS,
+    "intervals.bootstrap.stacked: -1 → -0": _AXIS,
     "intervals.bootstrap: 'rng' if 'rng' in names else 'random_state' → 'random_state' if 'rng' in names else 'rng'": _NAME,
     "intervals.bootstrap: 'rng' in names → 'rng' not in names": _NAME,
     "paired.PairedTest.winner: self.difference.value > 0 → self.difference.value >= 0": "a difference of 0 is out before",
@@ -79,7 +79,9 @@ EQUIVALENT: dict[str, str] = {
     "test_time.average_views: np.maximum(p.mean(axis=0), 1e-300) → np.maximum(p.mean(axis=0), 1.1000000000000002e-300)": (
         "no probability but 0 comes near this floor"
     ),
-    "runs.cheapest_within: np.mean(right[name]) → np.sum(right[name])": "all methods have as many runs and images",
+    "runs.cheapest_within: np.mean(np.asarray(right[name])) → np.sum(np.asarray(right[name]))": (
+        "all methods have as many runs and images"
+    ),
     "calibration.fit_temperature.slope: ((softmax(z * inverse) * z).sum(axis=1) - chosen).mean() → "
     "((softmax(z * inverse) * z).sum(axis=1) - chosen).sum()": _ROOT,
     "calibration.fit_temperature: slope(1 / _LOWEST) <= 0 → slope(1 / _LOWEST) < 0": _ROOT,
