@@ -46,6 +46,7 @@ MATERIAL = {
     "sketches": Material("sketches", 96),
     "photos": Material("photos", 128, take=(("train", 400), ("validation", 200))),
 }
+OXFORD = Material("oxford", 128)
 FEW = 100
 SHIFTS = (sketches.rotated(0.3), sketches.dark(0.6), sketches.noisy(0.4))
 RECIPE = COMMON | {"batch_size": 32, "restore_best": True}
@@ -88,16 +89,17 @@ def conditions(dataset: str) -> dict:
     found = MATERIAL[dataset].conditions()
     found["images"]["few"] = FEW
     found |= {"setting": SETTINGS[dataset], "recipe": RECIPE}
-    found["shifts"] = {name: len(labels) for name, (_, labels) in shifted(dataset).items()}
-    return found | ({"recipes_from_scratch": FROM_SCRATCH} if dataset == "photos" else {})
+    if dataset == "sketches":
+        return found | {"shifts": dict.fromkeys(map(repr, SHIFTS), SETTINGS[dataset]["shifted"])}
+    return found | {"shifts": {"oxford": len(OXFORD.splits["test"])}, "recipes_from_scratch": FROM_SCRATCH}
 
 
 @functools.cache
 def shifted(dataset: str) -> dict[str, Pair]:
-    size, n = SETTINGS[dataset]["input_size"], SETTINGS[dataset]["shifted"]
     if dataset == "photos":
-        return {"oxford": Material("oxford", size).images()["test"]}
-    return {repr(shift): redrawn("test", shift, size, some(n)) for shift in SHIFTS}
+        return {"oxford": OXFORD.images()["test"]}
+    setting = SETTINGS[dataset]
+    return {repr(shift): redrawn("test", shift, setting["input_size"], some(setting["shifted"])) for shift in SHIFTS}
 
 
 def measure(dataset: str, part: str, method: str, variant: str, images: int, learning_rate: float, seed: int) -> dict:

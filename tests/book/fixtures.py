@@ -87,6 +87,7 @@ def make_mini_book(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pages = ["feature-extraction", "glossary", "bibliography"]
     toc = {"format": "jb-book", "root": "book/index"}
     toc["parts"] = [{"caption": "Chapters", "chapters": [{"file": f"book/{page}"} for page in pages]}]
+    toc["parts"][0]["chapters"][0]["to"] = "see how far a probe goes"
     (root / "_toc.yml").write_text(yaml.safe_dump(toc))
     write(stored_small_chapter(), root / "book" / "feature-extraction.ipynb")
     monkeypatch.setattr(contents, "ROOT", root)

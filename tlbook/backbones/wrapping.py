@@ -37,10 +37,10 @@ def wrap(
         Functional, or Sequential and built, with one image (n, size, size, 3) as
         its input.
     layer : str, optional
-        Name of the last layer to keep, which may be in a nested model; by default
-        the last of all. It gives features (n, d), or maps (n, h, w, d), which are
-        averaged over h and w. A layer that is applied more than once is cut at
-        its first application.
+        Name of the last layer to keep, which may be a nested model or in one; by
+        default the last of all. It gives features (n, d), or maps (n, h, w, d), which are
+        averaged over h and w. Where a layer is applied more than once, or two are
+        called the same, the first application counts.
     preprocess : keras.layers.Layer or callable, optional
         Turns images (n, size, size, 3) with values from 0 to 255 into what the
         model takes, such as ``keras.layers.Rescaling(1 / 255)`` or the
@@ -86,10 +86,10 @@ def wrap(
             f"{model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a backbone has one of each"
         )
     size = _input_size(model, input_size)
-    leaves = list(_leaves(model))
-    known = [one.name for one in leaves]
+    parts = list(_parts(model))
+    known = [one.name for one in parts]
     if layer is None:
-        _refuse_classifier(model, leaves)
+        _refuse_classifier(model, [one for one in parts if not isinstance(one, keras.Model)])
     elif layer not in known:
         near = difflib.get_close_matches(layer, known, n=3) or known[-3:]
         raise ValueError(f"{model.name!r} has no layer {layer!r}; there is, for example, {', '.join(near)}")
@@ -140,15 +140,15 @@ def _input_size(model: keras.Model, asked: int | None) -> int:
     return int(shape[1])
 
 
-def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers of a model and of those nested in it, shallow to deep."""
+def _parts(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model, shallow to deep, and before a nested model those in it."""
     import keras
 
     _check_graph(model)
     for one in model.layers:
         if isinstance(one, keras.Model):
-            yield from _leaves(one)
-        elif not isinstance(one, keras.layers.InputLayer):
+            yield from _parts(one)
+        if not isinstance(one, keras.layers.InputLayer):
             yield one
 
 
@@ -157,7 +157,7 @@ def _refuse_classifier(model: keras.Model, leaves: list[keras.layers.Layer]) -> 
     import keras
 
     rest = list(leaves)
-    ends = False
+    ends, before = False, ""
     while rest and isinstance(rest[-1], keras.layers.Softmax | keras.layers.Activation | keras.layers.Dropout):
         last = rest.pop()
         ends |= isinstance(last, keras.layers.Softmax) or _activation(last) in ("softmax", "sigmoid")
@@ -166,8 +166,8 @@ def _refuse_classifier(model: keras.Model, leaves: list[keras.layers.Layer]) -> 
         rest.pop()
         while rest and isinstance(rest[-1], keras.layers.Dropout):
             rest.pop()
-    if ends:
         before = f", such as layer={rest[-1].name!r}" if rest else ""
+    if ends:
         raise ValueError(
             f"{model.name!r} ends in a classifier (layer {leaves[-1].name!r}); give layer=, the last one to keep{before}"
         )
@@ -215,7 +215,7 @@ class _Copy:
         self._taken = {"image"}
         self._until: str | None = None
         self._copies: dict[int, tuple[Any, Any]] = {}
-        self._originals: dict[int, Any] = {}
+        self._originals: dict[int, str] = {}
 
     def applied(self, model: keras.Model, tensor: Any, until: str | None = None) -> Any:
         self._until = until
@@ -284,7 +284,7 @@ class _Copy:
                     f"arguments of its constructor ({error})"
                 ) from error
             self._copies[id(layer)] = (layer, copied)
-            self._originals[id(copied)] = layer
+            self._originals[id(copied)] = layer.name
         return self._copies[id(layer)][1]
 
     def _called(self, layer: Any, *arguments: Any, **options: Any) -> Any:
@@ -292,13 +292,16 @@ class _Copy:
 
         if isinstance(layer, keras.Model):
             _check_graph(layer)
-            return self._replayed(layer, arguments[0])
-        # A constant that is a tensor would become an input of an exported graph.
-        arguments, options = keras.tree.map_structure(_as_array, (arguments, options))
-        output = layer(*arguments, **options)
-        given = tuple(id(one) for one in keras.tree.flatten((arguments, options)) if isinstance(one, keras.KerasTensor))
-        self.steps.append(_Step(layer, given, output))
-        if self._until is not None and self._originals[id(layer)].name == self._until:
+            output, name = self._replayed(layer, arguments[0]), layer.name
+        else:
+            # A constant that is a tensor would become an input of an exported graph.
+            arguments, options = keras.tree.map_structure(_as_array, (arguments, options))
+            output, name = layer(*arguments, **options), self._originals[id(layer)]
+            given = keras.tree.flatten((arguments, options))
+            self.steps.append(
+                _Step(layer, tuple(id(one) for one in given if isinstance(one, keras.KerasTensor)), output)
+            )
+        if name == self._until:
             raise _Reached(output, layer)
         return output
 

@@ -261,16 +261,20 @@ def _check(model: keras.Model, recipe: Recipe) -> None:
 def cross_entropy(y_true: object, y_pred: object) -> object:
     """Cross-entropy in nats (n,) of logits with the class that weighs most, without label smoothing.
 
-    A metric for ``compile``. But for mixed labels it is ``keras.metrics.CategoricalCrossentropy(from_logits=True)``.
+    Without mixed labels its mean is ``keras.metrics.CategoricalCrossentropy(from_logits=True)``.
     """
     return keras.losses.sparse_categorical_crossentropy(keras.ops.argmax(y_true, axis=-1), y_pred, from_logits=True)
 
 
 def _compile(model: keras.Model, recipe: Recipe, rates: Tabulated) -> None:
+    optimizer = make_optimizer(model, recipe, rates)
+    # TensorFlow traces a step twice that makes variables: they are made before.
+    optimizer.build(model.trainable_variables)
+    mean = keras.metrics.MeanMetricWrapper(cross_entropy, name="cross_entropy")
     model.compile(
-        optimizer=make_optimizer(model, recipe, rates),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        metrics=[cross_entropy, keras.metrics.CategoricalAccuracy(name="accuracy")],
+        metrics=[mean, keras.metrics.CategoricalAccuracy(name="accuracy")],
         # XLA on a CPU runs TensorFlow's convolutions several times slower.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

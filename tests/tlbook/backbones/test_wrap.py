@@ -325,6 +325,14 @@ def test_of_two_outputs_one_may_be_named():
     assert backbones.wrap(two_outputs(), layer="b").feature_dim == 2
 
 
+def test_a_nested_model_may_be_the_last_to_keep():
+    model = nested()
+    backbone = backbones.wrap(model, layer="own")
+    expected = keras.Model(model.inputs[0], model.get_layer("pooled").output)(IMAGES.astype(np.float32), training=False)
+    found = backbone.model(IMAGES.astype(np.float32), training=False)
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
 def test_a_dense_layer_that_is_asked_for_is_kept():
     assert backbones.wrap(branches(), layer="classes").feature_dim == 5
 

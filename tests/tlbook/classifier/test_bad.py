@@ -395,6 +395,7 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch, capsys, number):
 
 # ---- backbones ----
 
+OFFLINE = backbones.WeightsUnavailable("no network")
 CANDIDATES = ["efficientnet_v2_b0", "mobilenet_v2_100", "mobilenet_100", "mobilenet_075", "mobilenet_v2_035"]
 
 
@@ -415,10 +416,7 @@ def available(monkeypatch, *names):
     monkeypatch.setattr(backbones.Info, "available", property(lambda info: info.name in names))
 
 
-NO_NETWORK = backbones.WeightsUnavailable("no network")
-
-
-def downloads(monkeypatch, otherwise=NO_NETWORK, **outcomes):
+def downloads(monkeypatch, otherwise=OFFLINE, **outcomes):
     """What becomes of each download, None being success; returns the list of those tried."""
     tried = []
 
