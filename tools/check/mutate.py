@@ -363,6 +363,8 @@ def run(chosen: list[Mutant], jobs: int) -> list[Mutant]:
             "no:cov",
             "-k",
             "not imports_no_deep_learning",
+            "-m",
+            "not thorough",
         ],
         plugins=[loop],
     )
