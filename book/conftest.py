@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
 from tools.book import contents
 
 CORES = os.cpu_count() or 1
