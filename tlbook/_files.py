@@ -19,7 +19,7 @@ __all__ = ["cores", "locked", "processor", "replacing", "versions", "write_bytes
 
 
 @contextmanager
-def replacing(path: str | os.PathLike, ending: str = ".part") -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], ending: str = ".part") -> Iterator[Path]:
     """A file to write in place of another; it takes that one's place when the block ends without an error.
 
     A reader, and whoever comes after a crash, finds the old file or the whole new one. After an error, an interruption
@@ -60,24 +60,24 @@ def replacing(path: str | os.PathLike, ending: str = ".part") -> Iterator[Path]:
         raise
 
 
-def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file whole or not at all, see :func:`replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write text as UTF-8, lines as they are, whole or not at all, see :func:`replacing`."""
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_json(path: str | os.PathLike, value: Any, indent: int = 1) -> None:
+def write_json(path: str | os.PathLike[str], value: Any, indent: int = 1) -> None:
     """Write JSON whole or not at all, see :func:`replacing`."""
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
 
 
 @contextmanager
-def locked(path: str | os.PathLike) -> Iterator[None]:
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold a lock file for the block; others wait, and the system frees it when the process ends, however it ends.
 
     The file is made where there is none, and stays: whoever waits has it open. Some network file systems have no locks;

@@ -19,8 +19,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 __all__ = ["stderr_held"]
 
@@ -54,18 +56,21 @@ class _QuietImports:
     """A finder that finds Keras and TensorFlow where they are, and holds back what they write while they are executed."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if name not in _NOISY:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and hasattr(spec.loader, "exec_module"):
-            execute = spec.loader.exec_module
+        loader: Any = None if spec is None else spec.loader
+        if hasattr(loader, "exec_module"):
+            execute = loader.exec_module
 
-            def quietly(module) -> None:
+            def quietly(module: ModuleType) -> None:
                 with stderr_held():
                     execute(module)
 
-            spec.loader.exec_module = quietly  # of this loader alone: each spec has its own
+            loader.exec_module = quietly  # of this loader alone: each spec has its own
         return spec
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from tlbook import __version__
 
@@ -70,7 +71,7 @@ def _note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _run(arguments: dict) -> None:
+def _run(arguments: dict[str, Any]) -> None:
     from tlbook import classifier
 
     command, quiet = arguments.pop("command"), arguments.pop("quiet")

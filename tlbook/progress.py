@@ -9,23 +9,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 class Ticker:
     """What :func:`bar` hands out: call `advance` with the work done."""
 
-    def __init__(self, progress=None, task=None):
+    def __init__(self, progress: Progress | None = None, task: TaskID | None = None) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, amount: float = 1) -> None:
         """Count ``amount`` units as done."""
-        if self._progress is not None:
+        if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, amount)
 
     def total(self, units: float) -> None:
         """Say how much there is in all, where it became known only now."""
-        if self._progress is not None:
+        if self._progress is not None and self._task is not None:
             self._progress.update(self._task, total=units)
 
 

@@ -620,40 +620,53 @@ def told_apart(right_a, right_b):
 home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
 
 
-# %% q7 right: one test over differences for each axis
+# %% q7 right: mean squares from sums of squares
 def told_apart(right_a, right_b):
     from scipy import stats
 
-    gaps = np.asarray(right_a, float) - np.asarray(right_b, float)
-    p = max(stats.ttest_1samp(gaps.mean(axis=axis), 0).pvalue for axis in (0, 1))
+    d = np.asarray(right_a, int) - np.asarray(right_b, int)
+    i, j = d.shape
+    all_of_it = d.sum() ** 2 / (i * j)
+    runs, images = (d.sum(axis=1) ** 2).sum() / j - all_of_it, (d.sum(axis=0) ** 2).sum() / i - all_of_it
+    rest = (d**2).sum() - all_of_it - runs - images
+    dfs = np.array([i - 1, j - 1, (i - 1) * (j - 1)])
+    squares = np.array([runs, images, rest]) / dfs / (i * j)
+    weights = np.array([squares[0] > squares[2], squares[1] > squares[2], 0], float)
+    weights[2] = 1 - weights.sum()
+    variance = (weights * squares).sum()
+    df = variance**2 / ((weights * squares) ** 2 / dfs).sum()
+    p = 2 * stats.t.sf(abs(d.mean()) / variance**0.5, df)
     if p >= 0.05:
         return "cannot tell", p
-    return ("A", p) if gaps.mean() > 0 else ("B", p)
+    return ("A", p) if d.mean() > 0 else ("B", p)
 
 
 home_verdict = told_apart(recorded["at home"][0], recorded["at home"][1])[0]
 shift_verdict = told_apart(recorded[shift][0], recorded[shift][1])[0]
 
 
-# %% q7 right: the t statistic from its definition
+# %% q7 right: what each factor adds, with a branch for each case
 def told_apart(right_a, right_b):
-    from scipy import stats
+    from scipy.stats import t as students
 
-    def p_of(gaps):
-        t = gaps.mean() / (gaps.std(ddof=1) / np.sqrt(len(gaps)))
-        return 2 * stats.t.sf(abs(t), len(gaps) - 1)
+    gaps = 1.0 * right_a - 1.0 * right_b
+    i, j = gaps.shape
+    mean = np.mean(gaps)
+    runs = np.sum((np.mean(gaps, 1) - mean) ** 2) / (i - 1) / i
+    images = np.sum((np.mean(gaps, 0) - mean) ** 2) / (j - 1) / j
+    left = gaps - np.mean(gaps, 1, keepdims=True) - np.mean(gaps, 0, keepdims=True) + mean
+    rest = np.sum(left * left) / ((i - 1) * (j - 1) * i * j)
+    if runs > rest and images > rest:
+        variance = runs + images - rest
+        df = variance**2 / (runs**2 / (i - 1) + images**2 / (j - 1) + rest**2 / ((i - 1) * (j - 1)))
+    else:
+        variance, df = max((runs, i - 1), (images, j - 1), (rest, (i - 1) * (j - 1)))
+    p = 2 * students.cdf(-abs(mean) / np.sqrt(variance), df)
+    return ("A" if mean > 0 else "B") if p < 0.05 else "cannot tell", p
 
-    gaps = right_a.astype(float) - right_b.astype(float)
-    over_runs, over_images = p_of(gaps.mean(axis=1)), p_of(gaps.mean(axis=0))
-    larger = max(over_runs, over_images)
-    verdict = "cannot tell"
-    if larger < 0.05:
-        verdict = "A" if gaps.mean() > 0 else "B"
-    return verdict, larger
 
-
-verdicts = {name: told_apart(*pair)[0] for name, pair in recorded.items()}
-home_verdict, shift_verdict = verdicts["at home"], verdicts[shift]
+home_verdict, _ = told_apart(*recorded["at home"])
+shift_verdict, _ = told_apart(*recorded[shift])
 
 
 # %% q7 wrong: the examples by heart
@@ -701,6 +714,34 @@ def told_apart(right_a, right_b):
 
     p = stats.ttest_rel(right_a.mean(axis=0), right_b.mean(axis=0)).pvalue
     return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: the larger p-value of one test over runs and one over images
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    p = max(
+        stats.ttest_rel(right_a.mean(axis=1), right_b.mean(axis=1)).pvalue,
+        stats.ttest_rel(right_a.mean(axis=0), right_b.mean(axis=0)).pvalue,
+    )
+    return ("cannot tell" if p >= 0.05 else "A" if right_a.mean() > right_b.mean() else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: the residual is counted with the runs and with the images
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    gaps = right_a.astype(float) - right_b
+    runs, images = gaps.mean(axis=1).var(ddof=1) / len(gaps), gaps.mean(axis=0).var(ddof=1) / gaps.shape[1]
+    df = (runs + images) ** 2 / (runs**2 / (len(gaps) - 1) + images**2 / (gaps.shape[1] - 1))
+    p = 2 * stats.t.sf(abs(gaps.mean()) / np.sqrt(runs + images), df)
+    return ("cannot tell" if p >= 0.05 else "A" if gaps.mean() > 0 else "B"), p
 
 
 home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import json
+import os
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from experiments import __main__ as command
 from experiments import runner
-from tlbook import results
+from tlbook import evaluation, results
 from tlbook.results.rows import row_key
 
 SWEEPS = [(name, dataset) for dataset in runner.DATASETS for name in runner.names(dataset)]
@@ -126,37 +128,36 @@ def test_settings_that_no_row_has(toy, only, message):
         runner.load("toy", "sketches").run([only])
 
 
-def test_several_processes_fill_one_record(tmp_path, monkeypatch):
-    """The processes are fresh ones, so it takes a sweep that lies in the folder: the cheapest row."""
+FILL = """
+import pathlib, sys
+from tlbook import evaluation, results
+results.record._PACKAGE = pathlib.Path(sys.argv[1]) / "tlbook"
+from experiments import runner
+if __name__ == "__main__":
+    runner.load("evaluation", "sketches").run(["dial=none", "stage=stage4", "seed=0", "seed=1"], processes=2)
+"""
+
+
+def test_several_processes_fill_one_record(tmp_path):
+    """Fresh processes look for the sweep where it lies, so this takes real ones: the cheapest rows."""
     pytest.importorskip("tensorflow")
     (tmp_path / "book").mkdir()
-    monkeypatch.setattr(results.record, "_PACKAGE", tmp_path / "tlbook")
-    folder = tmp_path / "book" / "results"
-    script = (
-        "import sys, pathlib\n"
-        "from tlbook import results\n"
-        "results.record._PACKAGE = pathlib.Path(sys.argv[1]) / 'tlbook'\n"
-        "from experiments import runner\n"
-        "if __name__ == '__main__':\n"
-        "    only = ['dial=none', 'stage=stage4', 'seed=0', 'seed=1']\n"
-        "    runner.Sweep('evaluation', 'sketches').run(only, processes=2)\n"
-    )
-    path = tmp_path / "many.py"
-    path.write_text(script)
-    import os
-    import subprocess
-    from pathlib import Path
-
-    root = str(Path(runner.__file__).parents[1])
+    (tmp_path / "fill.py").write_text(FILL)
+    root = Path(runner.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, str(path), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        [sys.executable, tmp_path / "fill.py", tmp_path],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
-    rows = json.loads((folder / "evaluation.json").read_text())["rows"]
-    assert [row["seed"] for row in rows] == [0, 1]
-    recorded = results.load("evaluation", Path(root) / "book" / "results").select(dial="none", stage="stage4")
-    assert [row["right"] for row in rows] == [row["right"] for row in recorded.select(seed=[0, 1])]
+    computed = results.load("evaluation", tmp_path / "book" / "results")
+    assert [row["seed"] for row in computed] == [0, 1]
+    recorded = results.load("evaluation").select(dial="none", stage="stage4", seed=[0, 1])
+    for one, other in zip(computed, recorded, strict=True):
+        same = evaluation.unpack_right(one["right"], 500) == evaluation.unpack_right(other["right"], 500)
+        assert same.mean() > 0.99  # another machine adds in another order
 
 
 @pytest.mark.parametrize(

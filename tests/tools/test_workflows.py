@@ -125,7 +125,7 @@ def test_the_branch_holds_what_was_published_last_and_remembers_what_came_before
 
 def test_lint_reads_every_workflow_and_needs_no_network():
     commands = lint.commands()
-    assert set(commands) == {"ruff", "format", "layers", "schema", "zizmor"}
+    assert set(commands) == {"ruff", "format", "layers", "types", "schema", "zizmor"}
     assert {f".github/workflows/{path.name}" for path in WORKFLOWS} <= set(commands["schema"])
     assert "--offline" in commands["zizmor"]
 

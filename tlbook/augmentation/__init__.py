@@ -8,9 +8,9 @@ its input). Two layers are implemented here: :class:`RandomGamma`, which
 Keras lacks, and :class:`RandomElastic`, since Keras' elastic deformation mixes up the images of a batch in ``fit``.
 """
 
-from .catalogue import CATALOGUE, Augmentation, combined, make, standard
-from .elastic import RandomElastic
-from .gamma import RandomGamma
-from .views import views
+from tlbook.augmentation.catalogue import CATALOGUE, Augmentation, combined, make, standard
+from tlbook.augmentation.elastic import RandomElastic
+from tlbook.augmentation.gamma import RandomGamma
+from tlbook.augmentation.views import views
 
 __all__ = ["CATALOGUE", "Augmentation", "RandomElastic", "RandomGamma", "combined", "make", "standard", "views"]

@@ -10,8 +10,8 @@ from tlbook._checks import number, one_of
 import tlbook._quiet  # noqa: F401  # isort: skip
 import keras
 
-from .elastic import RandomElastic
-from .gamma import RandomGamma
+from tlbook.augmentation.elastic import RandomElastic
+from tlbook.augmentation.gamma import RandomGamma
 
 __all__ = ["CATALOGUE", "Augmentation", "combined", "make", "standard"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
 
@@ -19,7 +18,9 @@ def _generators(layer: keras.layers.Layer) -> list[keras.Variable]:
     return list(found.values())
 
 
-def views(images: Any, layers: keras.layers.Layer, k: int, *, seed: int = 0, batch_size: int = 64) -> np.ndarray:
+def views(
+    images: ArrayLike, layers: keras.layers.Layer, k: int, *, seed: int = 0, batch_size: int = 64
+) -> NDArray[np.uint8]:
     """k randomly changed copies of every image.
 
     What features are made of when a backbone is frozen and images are to be augmented

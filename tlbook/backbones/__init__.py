@@ -6,6 +6,7 @@
 """
 
 import importlib
+from types import ModuleType
 
 from tlbook.backbones.backbone import Backbone, model_fingerprint
 from tlbook.backbones.loading import load
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     # The one module here that imports Keras, which takes seconds: when it is first used.
     if name != "architectures":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

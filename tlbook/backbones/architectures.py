@@ -7,6 +7,7 @@ layer of the model, and no model is nested in another.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 from keras import layers
@@ -21,7 +22,7 @@ SKETCHNET_WIDTHS = ((24, 24), (40, 40), (80, 80), (128, 128))
 SKETCHNET_STAGES = tuple(f"stage{k + 1}" for k in range(len(SKETCHNET_WIDTHS)))
 
 
-def _conv(x, filters: int, name: str, strides: int = 1):
+def _conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
     """3x3 convolution without bias (BatchNorm has one), BatchNorm, ReLU."""
     x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)

@@ -163,7 +163,7 @@ def reinitialise(model: keras.Model, seed: int) -> None:
             weight.assign(type(initialiser).from_config(config)(weight.shape, dtype=weight.dtype))
 
 
-def _initialiser(layer: keras.layers.Layer, kind: str):
+def _initialiser(layer: keras.layers.Layer, kind: str) -> keras.initializers.Initializer | None:
     names: Sequence[str] = (f"{kind}_initializer",)
     if kind == "kernel":
         names = ("depthwise_initializer", "kernel_initializer")

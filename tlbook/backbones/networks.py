@@ -26,14 +26,14 @@ _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 _IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 
 
-def _to_unit_range(x):
+def _to_unit_range(x: Any) -> Any:
     """Map 0..255 to -1..1."""
     import keras
 
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(x)
 
 
-def _to_centred_bgr(x):
+def _to_centred_bgr(x: Any) -> Any:
     """Turn RGB to BGR and subtract ImageNet's mean."""
     import keras
 
@@ -41,7 +41,7 @@ def _to_centred_bgr(x):
     return keras.layers.Rescaling(1.0, offset=[-mean for mean in _IMAGENET_BGR_MEAN], name="preprocess")(x)
 
 
-def _to_standardised(x):
+def _to_standardised(x: Any) -> Any:
     """Subtract ImageNet's mean and divide by its deviation, channel by channel.
 
     EfficientNetV2's own preprocessing layers do the same, but Keras cannot export them to ONNX (their constants become inputs).

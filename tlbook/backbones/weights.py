@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlbook._files import replacing
 from tlbook.backbones import networks
@@ -29,7 +29,7 @@ class TooSlow(WeightsUnavailable):
     """The network is there, but a download takes longer than was allowed."""
 
 
-def card() -> dict:
+def card() -> dict[str, Any]:
     """The model card of our own backbone: data, recipe, accuracy, date, versions, hash."""
     path = networks.DATA / "sketchnet-1.json"
     try:
@@ -118,7 +118,7 @@ def _opened(url: str, seconds: float) -> HTTPResponse:
     """The server's answer; waited for in a thread, since looking up a name may outlast any timeout given here."""
     from urllib.request import urlopen
 
-    answers: queue.SimpleQueue = queue.SimpleQueue()
+    answers: queue.SimpleQueue[HTTPResponse | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:

@@ -32,7 +32,7 @@ def _is(error: OSError, codes: set[int]) -> bool:
 
 
 @contextmanager
-def writing(place: str | os.PathLike) -> Iterator[None]:
+def writing(place: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what goes wrong in writing below ``place`` into :class:`InputError`."""
     try:
         yield

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook._files import replacing
 from tlbook._quiet import stderr_held
@@ -55,7 +56,7 @@ class Format:
     name: str
     require: Callable[[], None]
     write: Callable[[Classifier, Path], None]
-    open: Callable[[Path], tuple[int, Callable[[np.ndarray], np.ndarray]]]
+    open: Callable[[Path], tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]]
     names: Callable[[Path], list[str]]
 
 
@@ -91,10 +92,10 @@ class Exported:
 
 
 def export(
-    model: Classifier | str | os.PathLike,
-    path: str | os.PathLike,
+    model: Classifier | str | os.PathLike[str],
+    path: str | os.PathLike[str],
     *,
-    images: Split | np.ndarray | str | os.PathLike | None = None,
+    images: Split | NDArray[Any] | str | os.PathLike[str] | None = None,
 ) -> Exported:
     """Write a classifier as a file for other programs, and compare its answers with Keras's.
 
@@ -149,7 +150,7 @@ def export(
     return Exported(target, wanted.name, len(given), difference, same)
 
 
-def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndarray:
+def run_exported(path: str | os.PathLike[str], images: Split | NDArray[Any]) -> NDArray[np.float32]:
     """Logits of an exported file, by the program that it is meant for, such as ONNX Runtime.
 
     Parameters
@@ -180,7 +181,7 @@ def run_exported(path: str | os.PathLike, images: Split | np.ndarray) -> np.ndar
     return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
 
 
-def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
+def exported_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Class names inside an exported file, in the order of the logits.
 
     Raises
@@ -196,7 +197,7 @@ def exported_names(path: str | os.PathLike) -> tuple[str, ...]:
         raise InputError(f"{path} holds no class names: it was not written by tlbook ({sentence(error)})") from error
 
 
-def _existing(path: str | os.PathLike) -> Path:
+def _existing(path: str | os.PathLike[str]) -> Path:
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f"there is no file {path}")
@@ -213,16 +214,16 @@ def _format(path: Path) -> Format:
     return found
 
 
-def _by_keras(classifier: Classifier, batch: np.ndarray) -> np.ndarray:
+def _by_keras(classifier: Classifier, batch: NDArray[Any]) -> NDArray[Any]:
     """Logits by Keras, whatever engine is faster; called, not compiled, for a few batches, of which the last is shorter."""
     return keras.ops.convert_to_numpy(classifier.model(batch.astype(np.float32), training=False))
 
 
-def _noise(size: int) -> np.ndarray:
+def _noise(size: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (_NOISE, size, size, 3), np.uint8)
 
 
-def _batches(images: Split | np.ndarray, size: int) -> Iterator[np.ndarray]:
+def _batches(images: Split | NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
     """A few images at a time, so that the memory does not grow with the split."""
     if isinstance(images, Split):
         if not len(images):
@@ -252,7 +253,7 @@ def _write_onnx(classifier: Classifier, path: Path) -> None:
     onnx.save(graph, path)
 
 
-def _open_onnx(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+def _open_onnx(path: Path) -> tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -315,7 +316,7 @@ def _interpreter() -> Any:
     return Interpreter
 
 
-def _open_litert(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+def _open_litert(path: Path) -> tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]:
     kind = _interpreter()
     with stderr_held(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of TensorFlow, that the interpreter moves to a package of its own
@@ -324,7 +325,7 @@ def _open_litert(path: Path) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
     shape: tuple[int, ...] = ()
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: NDArray[Any]) -> NDArray[Any]:
         nonlocal shape
         if shape != batch.shape:
             with stderr_held():  # it tells there which of its parts computes

@@ -55,9 +55,9 @@ def _renamed(value: Any, names: bool = False) -> Any:
         return value
     found = {}
     for key, one in value.items():
-        new = key
+        new: str = key
         if not names:
-            new = _KEYS.get(key, key)
+            new = _KEYS.get(new, new)
             for word, other in _WORDS.items():
                 new = new.replace(word, other)
             new = new.lower().replace(" ", "_").replace("-", "_")

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Photos:
         path = self.splits[split].paths[index]
         return printable(path.relative_to(root).as_posix())
 
-    def contents(self) -> dict:
+    def contents(self) -> dict[str, Any]:
         """What identifies the photos: hash, label and path of each."""
         return {
             name: [
@@ -61,7 +62,7 @@ class Photos:
         }
 
 
-def _load(folder: Path, **options: object) -> Dataset:
+def _load(folder: Path, **options: Any) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeftOutWarning)  # reported by those who call
@@ -71,7 +72,7 @@ def _load(folder: Path, **options: object) -> Dataset:
 
 
 def read(
-    folder: str | os.PathLike, test: str | os.PathLike | None = None, *, seed: int = 0, progress: bool = True
+    folder: str | os.PathLike[str], test: str | os.PathLike[str] | None = None, *, seed: int = 0, progress: bool = True
 ) -> Photos:
     """Read a folder, and another one for testing where it is given.
 
@@ -126,7 +127,9 @@ def _prefixed(findings: Sequence[Finding], root: Path) -> tuple[Finding, ...]:
     return tuple(replace(one, path=f"{root.name}/{one.path}") for one in findings)
 
 
-def labelled(folder: str | os.PathLike, class_names: Sequence[str], *, progress: bool = True) -> tuple[Split, LeftOut]:
+def labelled(
+    folder: str | os.PathLike[str], class_names: Sequence[str], *, progress: bool = True
+) -> tuple[Split, LeftOut]:
     """The photos of a folder to test on, with labels that are positions in ``class_names``.
 
     Class folders are taken wholly; of ready splits the one called test, or all there is where none is.
@@ -147,7 +150,7 @@ def labelled(folder: str | os.PathLike, class_names: Sequence[str], *, progress:
     return Split("test", test.paths, numbers[test.labels], class_names, test.hashes), data.left_out
 
 
-def near_duplicates(photos: Photos) -> list[dict]:
+def near_duplicates(photos: Photos) -> list[dict[str, Any]]:
     """Pairs of photos in different splits that are probably one picture.
 
     Returns
@@ -175,7 +178,7 @@ def near_duplicates(photos: Photos) -> list[dict]:
     return found
 
 
-def without(photos: Photos, pairs: Sequence[dict]) -> Photos:
+def without(photos: Photos, pairs: Sequence[dict[str, Any]]) -> Photos:
     """The photos without those that :func:`near_duplicates` named.
 
     Raises

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import evaluation
 from tlbook import report as reports
@@ -48,7 +49,7 @@ class Predictions:
 
     paths: tuple[str, ...]
     labels: tuple[str, ...]
-    probabilities: np.ndarray
+    probabilities: NDArray[Any]
     class_names: tuple[str, ...]
     left_out: LeftOut
 
@@ -59,7 +60,7 @@ class Predictions:
 
 def csv_text(
     paths: Sequence[str],
-    probabilities: np.ndarray,
+    probabilities: NDArray[Any],
     class_names: Sequence[str],
     truth: Iterable[str] | None = None,
 ) -> str:
@@ -75,7 +76,7 @@ def csv_text(
     return text.getvalue()
 
 
-def _classifier(model: Classifier | str | os.PathLike) -> Classifier:
+def _classifier(model: Classifier | str | os.PathLike[str]) -> Classifier:
     return model if isinstance(model, Classifier) else saved.load(model)
 
 
@@ -95,7 +96,7 @@ def _files(path: Path) -> Iterator[Path]:
             yield from _files(one)
 
 
-def _decoded(path: Path, size: int) -> np.ndarray | str:
+def _decoded(path: Path, size: int) -> NDArray[np.uint8] | str:
     try:
         return decode(path, size)
     except BadImage as error:
@@ -103,8 +104,8 @@ def _decoded(path: Path, size: int) -> np.ndarray | str:
 
 
 def predict(
-    model: Classifier | str | os.PathLike,
-    paths: str | os.PathLike | Iterable[str | os.PathLike],
+    model: Classifier | str | os.PathLike[str],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     progress: bool = True,
 ) -> Predictions:
@@ -134,9 +135,9 @@ def predict(
         raise InputError(f"there is no file or folder {missing[0]}")
     files = [file for path in given for file in _files(path)]
     names: list[str] = []
-    logits: list[np.ndarray] = []
+    logits: list[NDArray[Any]] = []
     bad: list[Finding] = []
-    images: list[np.ndarray] = []
+    images: list[NDArray[Any]] = []
 
     def flush() -> None:
         if images:
@@ -197,10 +198,10 @@ class Evaluation:
 
 
 def evaluate(
-    model: Classifier | str | os.PathLike,
-    folder: str | os.PathLike,
+    model: Classifier | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
     *,
-    json: str | os.PathLike | None = None,
+    json: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """Test a classifier on a folder of labelled photos.

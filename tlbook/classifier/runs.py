@@ -121,7 +121,7 @@ def _is_ours(folder: Path) -> bool:
     return all(any(name == own or name.startswith(own + ".") for own in _OURS) for name in names)
 
 
-def check_place(out: Path, key: str | None = None, force: bool = False) -> dict | None:
+def check_place(out: Path, key: str | None = None, force: bool = False) -> dict[str, Any] | None:
     """The metrics of the same run if it is finished; refuses a place that is taken.
 
     Without a key, only what no key could make right is refused.
@@ -147,17 +147,15 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict 
 @contextmanager
 def open_run(
     out: Path, key: str, *, force: bool = False, say: Callable[[str], None] = print
-) -> Iterator[tuple[RunFolder | None, dict | None]]:
+) -> Iterator[RunFolder | dict[str, Any]]:
     """Begin the run for a result, or continue it, and hold its lock meanwhile.
 
     What the block leaves unfinished stays for the next attempt, unless it raises :class:`InputError`.
 
     Yields
     ------
-    run : RunFolder or None
-        None where the result is there already.
-    metrics : dict or None
-        Of the result that is there.
+    RunFolder or dict
+        The run; or the metrics of the result, where it is there already.
 
     Raises
     ------
@@ -169,7 +167,7 @@ def open_run(
         if (metrics := check_place(out, key, force)) is not None:
             if folder.is_dir() and (_read_json(folder / _STATE) or {}).get("key") == key:
                 shutil.rmtree(folder, ignore_errors=True)  # killed between the last two steps
-            yield None, metrics
+            yield metrics
             return
         if folder.exists() and (not folder.is_dir() or not _is_ours(folder)):
             raise InputError(f"{folder} is in the way: it holds files that are not the state of a run; move it away")
@@ -184,7 +182,7 @@ def open_run(
         with writing(out.parent):
             _put_back(out, folder)
             if (metrics := check_place(out, key, force)) is not None:  # finished while this one waited
-                yield None, metrics
+                yield metrics
                 return
             folder.mkdir(exist_ok=True)
             state = _read_json(folder / _STATE)
@@ -197,7 +195,7 @@ def open_run(
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
                 write_json(folder / _STATE, {"key": key})
         try:
-            yield RunFolder(out, folder, key, resumed), None
+            yield RunFolder(out, folder, key, resumed)
         except InputError:  # nothing to go on with: what was given has to change
             shutil.rmtree(folder, ignore_errors=True)
             raise

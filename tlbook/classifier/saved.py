@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import features
 from tlbook._files import replacing
@@ -79,7 +80,9 @@ class Classifier:
         """Side of the images in pixels."""
         return int(self.model.input_shape[1])
 
-    def logits(self, images: Split | np.ndarray, *, cache: bool = False, progress: bool = True) -> np.ndarray:
+    def logits(
+        self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
+    ) -> NDArray[np.float32]:
         """Logits, float32 (n, N), by the fastest engine (see :func:`tlbook.features.extract`)."""
         return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
 
@@ -89,17 +92,17 @@ class Classifier:
         model = keras.Model(self.model.inputs[0], self.model.get_layer(HEAD).input)
         return Backbone(self.about["backbone"], model, ())
 
-    def head_logits(self, features: np.ndarray) -> np.ndarray:
+    def head_logits(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Logits, float32 (n, N), from features (n, d) of the model without its head."""
         kernel, bias = (np.asarray(value, np.float64) for value in self.model.get_layer(HEAD).get_weights())
         return (features @ kernel + bias).astype(np.float32)
 
 
-def extracted(backbone: Backbone, images: Split | np.ndarray, *, cache: bool, progress: bool) -> np.ndarray:
+def extracted(backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, progress: bool) -> NDArray[np.float32]:
     """Features, float32 (n, d), chunk by chunk, so that a run that is killed has what it had."""
     n = len(images)
     batch_size = _BATCH[engines.choose("auto", min(n, CHUNK))]
-    options = {"cache": cache, "batch_size": batch_size}
+    options: dict[str, Any] = {"cache": cache, "batch_size": batch_size}
     parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
     if len(parts) == 1:
         return features.extract(backbone, images, progress=progress, **options)
@@ -112,11 +115,11 @@ def extracted(backbone: Backbone, images: Split | np.ndarray, *, cache: bool, pr
     return result
 
 
-def _digest(entry: dict) -> str:
+def _digest(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
-def save(classifier: Classifier, path: str | os.PathLike) -> Path:
+def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
     """Write a classifier as a Keras archive, whole or not at all."""
     with replacing(path, ".keras") as temporary:
         classifier.model.save(temporary)
@@ -149,7 +152,7 @@ def _modules(value: Any) -> Iterator[str]:
             yield from _modules(one)
 
 
-def _checked(path: Path) -> dict:
+def _checked(path: Path) -> dict[str, Any]:
     """The entry of a file that is ours and as it was written."""
     if not path.exists():
         raise InputError(f"there is no model file {path}")
@@ -191,7 +194,7 @@ def _checked(path: Path) -> dict:
     return entry
 
 
-def load(path: str | os.PathLike) -> Classifier:
+def load(path: str | os.PathLike[str]) -> Classifier:
     """Read a model file that ``tlbook train`` wrote.
 
     Parameters

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from typing import Any
 
 from tlbook import evaluation
 from tlbook.classifier.errors import InputError, sentence
@@ -60,7 +61,7 @@ class PhotoServer(ThreadingHTTPServer):
     # On Windows the option lets a second server take a port that is in use, and the first one's photos with it.
     allow_reuse_address = os.name == "posix"
 
-    def __init__(self, model: Classifier | str | os.PathLike, *, port: int = 8765):
+    def __init__(self, model: Classifier | str | os.PathLike[str], *, port: int = 8765):
         self.classifier = model if isinstance(model, Classifier) else load(model)
         self.page = resources.files("tlbook.classifier").joinpath("drop.html").read_bytes()
         self._connections: set[socket.socket] = set()
@@ -71,12 +72,12 @@ class PhotoServer(ThreadingHTTPServer):
             why = getattr(error, "strerror", None) or sentence(error)
             raise InputError(f"port {port} cannot be used ({why}); give another one, or 0 for any") from error
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own."""
         self._connections.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: socket.socket) -> None:
+    def shutdown_request(self, request: Any) -> None:
         """End a connection that has its answer."""
         self._connections.discard(request)
         super().shutdown_request(request)
@@ -88,7 +89,7 @@ class PhotoServer(ThreadingHTTPServer):
             with suppress(OSError):  # it may have ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that left before its answer is no error; anything else is shown."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
@@ -98,7 +99,7 @@ class PhotoServer(ThreadingHTTPServer):
         """Address of the page."""
         return f"http://{_HOST}:{self.server_port}/"
 
-    def answer(self, photo: bytes) -> dict:
+    def answer(self, photo: bytes) -> dict[str, Any]:
         """Label and probabilities of a photo, most probable class first.
 
         Raises
@@ -113,7 +114,7 @@ class PhotoServer(ThreadingHTTPServer):
         ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
         return {"label": ranked[0][0], "probabilities": ranked}
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What the page says about the model."""
         return {
             "class_names": list(self.classifier.class_names),
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(403, {"error": "only the page of this server may ask"})
         return False
 
-    def _json(self, status: int, answer: dict) -> None:
+    def _json(self, status: int, answer: dict[str, Any]) -> None:
         self._send(status, json.dumps(answer, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
     def _send(self, status: int, body: bytes, kind: str) -> None:
@@ -192,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the names of somebody's photos belong in no log."""
 
 
-def serve(model: Classifier | str | os.PathLike, *, port: int = 8765, say: Callable[[str], None] = print) -> None:
+def serve(model: Classifier | str | os.PathLike[str], *, port: int = 8765, say: Callable[[str], None] = print) -> None:
     """Show a page that classifies the photo dropped on it, until interrupted.
 
     Parameters

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_json
@@ -37,7 +38,7 @@ def versions() -> dict[str, str]:
     return {"tlbook": __version__, "python": platform.python_version(), **_files.versions(*names)}
 
 
-def _on_validation(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
+def _on_validation(labels: NDArray[Any], logits: NDArray[Any]) -> dict[str, Any]:
     """Number of photos, accuracy with its interval, and loss."""
     if not len(labels):
         return {"n": 0, "accuracy": None, "accuracy_interval": None, "log_loss": None}
@@ -69,13 +70,19 @@ class Stages:
     """
 
     def __init__(
-        self, state: RunFolder, given: Photos, options: dict, command: str, progress: bool, say: Callable[[str], None]
+        self,
+        state: RunFolder,
+        given: Photos,
+        options: dict[str, Any],
+        command: str,
+        progress: bool,
+        say: Callable[[str], None],
     ):
         self.state, self.photos, self.options, self.command = state, given, options, command
         self.progress, self.say = progress, say
         self.notes: list[str] = []
         self.curves: dict[str, Any] = {}
-        self.pairs: list[dict] = []
+        self.pairs: list[dict[str, Any]] = []
 
     def run(self) -> dict[str, Any]:
         """Go through all stages, put the result into its place, and return the metrics."""
@@ -165,7 +172,7 @@ class Stages:
         self.say(f"backbone {self.chosen.name}: {self.chosen.reason}")
         self.backbone = choice.loaded(self.chosen.name, self.options["input_size"])
 
-    def _extract(self) -> dict[str, np.ndarray]:
+    def _extract(self) -> dict[str, NDArray[Any]]:
         """Features by split: all photos in one pass, which one engine makes."""
         splits = self.photos.splits
         every = Split(
@@ -182,7 +189,7 @@ class Stages:
         edges = np.cumsum([len(split) for split in splits.values()])[:-1]
         return dict(zip(splits, np.split(found, edges), strict=True))
 
-    def _probe(self, features: dict[str, np.ndarray]) -> tuple[transfer.Probe, Fitted]:
+    def _probe(self, features: dict[str, NDArray[Any]]) -> tuple[transfer.Probe, Fitted]:
         def fit() -> dict[str, Any]:
             try:
                 return strategy.probe_record(strategy.fit_probe(features, self.photos))

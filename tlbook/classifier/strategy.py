@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import evaluation, transfer
 from tlbook.backbones import Backbone
@@ -66,11 +67,11 @@ class Fitted:
     """
 
     model: keras.Model
-    logits: np.ndarray
+    logits: NDArray[Any]
     curves: dict[str, Any] = field(default_factory=dict)
 
 
-def fit_probe(features: dict[str, np.ndarray], photos: Photos) -> Probe:
+def fit_probe(features: dict[str, NDArray[Any]], photos: Photos) -> Probe:
     """Fit the linear probe; where there is no validation photo, at a fixed C.
 
     Parameters
@@ -113,7 +114,7 @@ def probe_from(record: dict[str, Any]) -> Probe:
     )
 
 
-def with_probe(backbone: Backbone, probe: Probe, validation_features: np.ndarray) -> Fitted:
+def with_probe(backbone: Backbone, probe: Probe, validation_features: NDArray[Any]) -> Fitted:
     """The backbone with the probe as its head."""
     logits = np.empty((0, probe.n_classes), np.float32)
     if len(validation_features):
@@ -156,7 +157,7 @@ def fit_tuned(
     return Fitted(model, logits, curves)
 
 
-def why_not_tune(labels: np.ndarray, logits: np.ndarray) -> str | None:
+def why_not_tune(labels: NDArray[Any], logits: NDArray[Any]) -> str | None:
     """Why fine-tuning cannot be shown to pay, or None if it could."""
     if not len(labels):
         return "there are no validation photos on which fine-tuning could show that it pays"
@@ -170,7 +171,7 @@ def why_not_tune(labels: np.ndarray, logits: np.ndarray) -> str | None:
 
 
 def decide(
-    requested: str, labels: np.ndarray, probe: Fitted, tune: Callable[[], Fitted]
+    requested: str, labels: NDArray[Any], probe: Fitted, tune: Callable[[], Fitted]
 ) -> tuple[str, Fitted, dict[str, Any]]:
     """The strategy that is kept, and why.
 
@@ -215,7 +216,7 @@ def decide(
     return chosen, fitted, why
 
 
-def calibrate(fitted: Fitted, labels: np.ndarray) -> tuple[float, str]:
+def calibrate(fitted: Fitted, labels: NDArray[Any]) -> tuple[float, str]:
     """Fold the temperature that suits the validation photos into the head.
 
     Returns

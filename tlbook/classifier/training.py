@@ -15,7 +15,7 @@ from tlbook._checks import one_of, whole
 from tlbook.classifier import choice, photos
 from tlbook.classifier.errors import InputError, writing
 from tlbook.classifier.photos import Photos
-from tlbook.classifier.runs import check_place, key_of, open_run
+from tlbook.classifier.runs import RunFolder, check_place, key_of, open_run
 from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
 from tlbook.classifier.strategy import STRATEGIES
 from tlbook.datasets.splits import printable
@@ -55,12 +55,12 @@ class Result:
 
 
 def command(
-    folder: str | os.PathLike,
-    out: str | os.PathLike,
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     backbone: str,
     strategy: str,
-    test: str | os.PathLike | None,
+    test: str | os.PathLike[str] | None,
     seed: int,
     near_duplicates: str,
     input_size: int | None,
@@ -76,12 +76,12 @@ def command(
 
 
 def train(
-    folder: str | os.PathLike,
-    out: str | os.PathLike,
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     backbone: str = "auto",
     strategy: str = "auto",
-    test: str | os.PathLike | None = None,
+    test: str | os.PathLike[str] | None = None,
     seed: int = 0,
     near_duplicates: str = "drop",
     input_size: int | None = None,
@@ -153,7 +153,7 @@ def train(
     wall, process = time.perf_counter(), time.process_time()
     given = photos.read(source, test, seed=seed, progress=progress)
     wall, process = time.perf_counter() - wall, time.process_time() - process
-    options = {
+    options: dict[str, Any] = {
         "backbone": backbone,
         "strategy": strategy,
         "test": test,
@@ -164,8 +164,9 @@ def train(
     done = command(folder, out, **options)
     keyed = {**options, "test": None if test is None else os.fspath(test)}
     key = key_of(version=__version__, options=keyed, class_names=given.class_names, photos=given.contents())
-    with writing(out.parent), open_run(out, key, force=force, say=say) as (run, metrics):
-        if run is None:
+    with writing(out.parent), open_run(out, key, force=force, say=say) as run:
+        if not isinstance(run, RunFolder):
+            metrics = run
             say(f"{out} holds the result of this command already")
         else:
             if run.resumed:

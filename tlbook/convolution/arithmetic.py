@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import one_of, whole
 
@@ -61,13 +62,13 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: Padding = "val
 
 
 def convolve(
-    image: np.ndarray,
-    kernel: np.ndarray,
-    bias: np.ndarray | float = 0.0,
+    image: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike = 0.0,
     *,
     stride: int = 1,
     padding: Padding = "valid",
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """Slide a window over an image; at each place multiply, add up, add the bias.
 
     As in every deep-learning library the kernel is *not* mirrored; mathematicians call this operation cross-correlation.
@@ -116,7 +117,7 @@ def convolve(
         raise ValueError(f"a kernel has 2, 3 or 4 axes (k, k, channels, filters), but this has shape {kernel.shape}")
     several = kernel.ndim == 4
     image = image[..., None] if image.ndim == 2 else image
-    kernel = kernel.reshape(kernel.shape + (1,) * (4 - kernel.ndim))
+    kernel = kernel.reshape(*kernel.shape, *(1,) * (4 - kernel.ndim))
     if kernel.shape[2] != image.shape[2]:
         raise ValueError(
             f"the image has {image.shape[2]} channels, the kernel {kernel.shape[2]}; they must be the same"
@@ -137,8 +138,8 @@ def convolve(
 
 
 def pool(
-    image: np.ndarray, size: int = 2, how: Literal["max", "average"] = "max", *, stride: int | None = None
-) -> np.ndarray:
+    image: ArrayLike, size: int = 2, how: Literal["max", "average"] = "max", *, stride: int | None = None
+) -> NDArray[np.float64]:
     """Keep one number of each window: its largest, or its mean.
 
     Parameters
@@ -177,7 +178,7 @@ def pool(
     return result[..., 0] if flat else result
 
 
-def liveliest_window(image: np.ndarray, size: int) -> tuple[int, int]:
+def liveliest_window(image: ArrayLike, size: int) -> tuple[int, int]:
     """Where an image is worth a close look: the square in which brightness rises *and* falls most, down *and* across.
 
     Brightness is compared over two pixels. A window's score is the smallest of four sums: of the rises and of the falls

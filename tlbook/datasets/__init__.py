@@ -43,7 +43,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(
-    name_or_path: str | os.PathLike,
+    name_or_path: str | os.PathLike[str],
     *,
     on_bad: str = "skip",
     convert: bool = True,

@@ -29,7 +29,7 @@ class BadArchive(ValueError):
     """An archive that is damaged, unsafe, or does not hold what its manifest lists."""
 
 
-def read_manifest(path: str | os.PathLike) -> dict[str, str]:
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read a manifest in the format of ``sha256sum``: ``{relative path: hash}``.
 
     Raises
@@ -75,7 +75,7 @@ def _wanted(name: str, manifest: dict[str, str]) -> str | None:
     return None
 
 
-def unpack_zip(archive: str | os.PathLike, manifest: dict[str, str], folder: Path) -> None:
+def unpack_zip(archive: str | os.PathLike[str], manifest: dict[str, str], folder: Path) -> None:
     """Write the files of a manifest into ``folder`` from a zip archive, each checked.
 
     Members that the manifest does not list are not written. Leading folders in

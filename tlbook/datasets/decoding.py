@@ -19,11 +19,13 @@ import io
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import (  # Image.open knows a format only once its module is imported
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
@@ -35,9 +37,16 @@ from PIL import (  # Image.open knows a format only once its module is imported
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
+from PIL.ImageFile import ImageFile
 
 from tlbook._checks import whole
 from tlbook._files import cores
+
+Readable: TypeAlias = str | os.PathLike[str] | IO[bytes]
+"""Where an image is read from: a path or an opened file."""
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """Formats that are read. MPO, a JPEG of several pictures as some cameras write it, counts as JPEG."""
@@ -71,7 +80,7 @@ def workers() -> int:
     return max(1, min(8, cores()))
 
 
-def read_bytes(path: str | os.PathLike) -> bytes:
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Read a regular file of at most `MAX_BYTES`, or raise :class:`BadImage`."""
     try:
         status = os.stat(path)
@@ -95,7 +104,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise BadImage(f"cannot be read ({error.strerror or error})") from None
 
 
-def open_image(source) -> Image.Image:
+def open_image(source: Readable) -> ImageFile:
     """Open an image without decoding it, or raise :class:`BadImage`."""
     try:
         image = Image.open(source, formats=FORMATS)
@@ -119,7 +128,7 @@ def frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def oddity(image: Image.Image) -> str | None:
+def oddity(image: ImageFile) -> str | None:
     """Why an opened image has to be converted to 8-bit RGB, or None if it is 8-bit RGB."""
     rawmode = " ".join(str(tile[3]) for tile in image.tile)
     if image.mode in _SIXTEEN_BIT or image.mode == "I" or ";16" in rawmode:
@@ -178,7 +187,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def pixels(source, size: int) -> np.ndarray:
+def pixels(source: Readable, size: int) -> NDArray[np.uint8]:
     """Decode an opened file or path to (size, size, 3), or raise :class:`BadImage`."""
     with open_image(source) as image:
         if image.format == "PNG":
@@ -192,20 +201,20 @@ def pixels(source, size: int) -> np.ndarray:
             # twice the wanted size is kept so that the resize still averages.
             scale = (2 * size) / side
             image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
-        image = _loaded_rgb(image)
-        width, height = image.size
+        picture = _loaded_rgb(image)
+        width, height = picture.size
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
-        if image.size != (size, size):
-            image = image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+        if picture.size != (size, size):
+            picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
         # Turned after the resize, when there is less to turn: the crop is the
         # same from any side.
         if turn is not None:
-            image = image.transpose(turn)
-        return np.array(image, dtype=np.uint8)
+            picture = picture.transpose(turn)
+        return np.array(picture, dtype=np.uint8)
 
 
-def inspect(source) -> str | None:
+def inspect(source: Readable) -> str | None:
     """Decode a file at the least cost that still finds damage.
 
     Returns
@@ -237,7 +246,7 @@ def check_size(size: int) -> int:
     return whole(size, "size", 1, 4096, of="pixels")
 
 
-def decode(path: str | os.PathLike, size: int) -> np.ndarray:
+def decode(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
     """Read one image file as pixels, the same way everywhere in the package.
 
     The EXIF orientation is applied, the largest centred square is cut out and
@@ -268,7 +277,9 @@ def decode(path: str | os.PathLike, size: int) -> np.ndarray:
         raise BadImage(f"{os.fspath(path)}: {error}") from None
 
 
-def in_order(function: Callable, items: Iterable, ahead: int | None = None, threads: int | None = None) -> Iterator:
+def in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int | None = None, threads: int | None = None
+) -> Generator[_Result, None, None]:
     """Yield ``function(item)`` in order, computed by threads a bounded way ahead.
 
     At most ``ahead`` results exist that were not yet taken, so memory does not
@@ -278,7 +289,7 @@ def in_order(function: Callable, items: Iterable, ahead: int | None = None, thre
     count = threads or workers()
     ahead = max(count, ahead if ahead is not None else 4 * count)
     pool = ThreadPoolExecutor(count, thread_name_prefix="tlbook-decode")
-    pending: deque = deque()
+    pending: deque[Future[_Result]] = deque()
     try:
         for item in items:
             pending.append(pool.submit(function, item))
@@ -290,7 +301,9 @@ def in_order(function: Callable, items: Iterable, ahead: int | None = None, thre
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def decode_all(paths: Iterable[str | Path], size: int, ahead: int | None = None) -> Iterator[np.ndarray]:
+def decode_all(
+    paths: Iterable[str | Path], size: int, ahead: int | None = None
+) -> Generator[NDArray[np.uint8], None, None]:
     """Decode files in order with several threads, a bounded number ahead."""
     size = check_size(size)
     return in_order(lambda path: decode(path, size), paths, ahead)

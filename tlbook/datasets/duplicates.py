@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import fft
 
@@ -26,7 +28,7 @@ _OVERSAMPLING = 4  # pixels along a side for each frequency kept, as in pHash
 _BLOCK = 512  # images compared with all others at a time
 
 
-def _grey(image: np.ndarray, side: int) -> np.ndarray:
+def _grey(image: NDArray[Any], side: int) -> NDArray[np.float64]:
     """Brightness at (side, side), the image squashed to a square."""
     grey = Image.fromarray(image).convert("L")
     if grey.size != (side, side):
@@ -34,13 +36,13 @@ def _grey(image: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(grey, dtype=np.float64)
 
 
-def _bits(grey: np.ndarray, frequencies: int) -> np.ndarray:
+def _bits(grey: NDArray[np.float64], frequencies: int) -> NDArray[np.bool_]:
     # rounded, since a flat image must give zeros and not the noise of the arithmetic
     spectrum = np.round(fft.dctn(grey, type=2), 6)[:frequencies, :frequencies]
     return (spectrum > np.median(spectrum)).ravel()
 
 
-def perceptual_hash(image: np.ndarray, *, frequencies: int = 8) -> np.ndarray:
+def perceptual_hash(image: ArrayLike, *, frequencies: int = 8) -> NDArray[np.bool_]:
     """The perceptual hash (pHash) of one image.
 
     The image is made grey and shrunk to ``4 * frequencies`` pixels a side; of its discrete
@@ -103,7 +105,9 @@ class NearDuplicate:
         return self.first[0] != self.second[0]
 
 
-def _hashes(images: Iterator[np.ndarray], n: int, frequencies: int) -> tuple[np.ndarray, np.ndarray]:
+def _hashes(
+    images: Iterator[NDArray[np.uint8]], n: int, frequencies: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Packed hashes, and those of the mirrored images: uint8 (n, bytes) each."""
     width = -(-(frequencies**2) // 8)
     upright, mirrored = np.empty((n, width), np.uint8), np.empty((n, width), np.uint8)
@@ -114,7 +118,7 @@ def _hashes(images: Iterator[np.ndarray], n: int, frequencies: int) -> tuple[np.
     return upright, mirrored
 
 
-def _close_pairs(one: np.ndarray, other: np.ndarray, distance: int) -> Iterator[tuple[int, int, int]]:
+def _close_pairs(one: NDArray[np.uint8], other: NDArray[np.uint8], distance: int) -> Iterator[tuple[int, int, int]]:
     """(i, j, bits) with i < j for hashes one[i] and other[j] that differ in at most ``distance`` bits."""
     for start in range(0, len(one), _BLOCK):
         block = one[start : start + _BLOCK]

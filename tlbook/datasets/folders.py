@@ -15,6 +15,7 @@ from pathlib import Path
 from tlbook._checks import one_of
 from tlbook.datasets.decoding import BadImage, in_order, inspect, read_bytes
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split, printable
+from tlbook.progress import bar
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -46,7 +47,7 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _IGNORED
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted((entry for entry in entries if not _hidden(entry.name)), key=lambda entry: entry.name)
@@ -54,7 +55,7 @@ def _entries(folder: Path) -> list[os.DirEntry]:
         raise ValueError(f"no permission to list the folder {folder}") from None
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link that leads in a circle
@@ -86,8 +87,10 @@ def _scan(root: Path) -> list[_File]:
             f"{root} holds both split folders ({', '.join(path.name for path in splits)}) and others ({others}); "
             "give either only train, validation and test, or only one folder for each class"
         )
-    tops = [(path, SPLIT_FOLDERS[path.name.casefold()]) for path in splits] or [(root, None)]
-    found = []
+    tops: list[tuple[Path, str | None]] = [(path, SPLIT_FOLDERS[path.name.casefold()]) for path in splits] or [
+        (root, None)
+    ]
+    found: list[_File] = []
     for top, split in tops:
         for folder in _subfolders(top):
             label = unicodedata.normalize("NFC", printable(folder.name))
@@ -183,13 +186,13 @@ def assign(digests: Sequence[str], fractions: Sequence[float], seed: int = 0) ->
 
 
 def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
-    values = tuple(float(value) for value in fractions)
+    values = [float(value) for value in fractions]
     if len(values) != 3 or not all(0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-9:
         raise ValueError(f"fractions are three shares (train, validation, test) that add up to 1; got {fractions!r}")
-    return values
+    return values[0], values[1], values[2]
 
 
-def _assign_all(files: list[_File], class_names: Sequence[str], fractions, seed: int) -> None:
+def _assign_all(files: list[_File], class_names: Sequence[str], fractions: Sequence[float], seed: int) -> None:
     given = {file.split for file in files}
     if None not in given:
         if given == set(SPLITS):
@@ -234,8 +237,6 @@ def load_folder(
     progress: bool = True,
 ) -> Dataset:
     """Read class folders; :func:`tlbook.datasets.load` documents the rules."""
-    from tlbook.progress import bar
-
     one_of(on_bad, "on_bad", ("skip", "raise"))
     fractions = _check_fractions(fractions)
     if not root.exists():
@@ -271,4 +272,12 @@ def load_folder(
             class_names,
             [file.digest for file in members],
         )
-    return Dataset(root.resolve().name, tuple(class_names), **splits, left_out=left_out, origin=str(root))
+    return Dataset(
+        root.resolve().name,
+        tuple(class_names),
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        left_out,
+        str(root),
+    )

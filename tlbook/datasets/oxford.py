@@ -55,8 +55,8 @@ def reduced(image: Image.Image) -> Image.Image:
     short = min(image.size)
     if short <= SIDE:
         return image
-    size = tuple(max(1, round(side * SIDE / short)) for side in image.size)
-    return image.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, round(side * SIDE / short)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def rebuild(archive: Path, fingerprints: dict[str, str], folder: Path) -> None:
@@ -83,11 +83,11 @@ def rebuild(archive: Path, fingerprints: dict[str, str], folder: Path) -> None:
             for member in packed:
                 # Only the last part of the name is used, and only to look it up.
                 name = wanted.get(PurePosixPath(member.name).name)
-                if name is None or not member.isfile():
+                if name is None or not member.isfile() or (file := packed.extractfile(member)) is None:
                     continue
                 if member.size > MAX_MEMBER:
                     raise BadArchive(f"{archive}: {member.name} claims {member.size:,} bytes, over {MAX_MEMBER:,}")
-                with open_image(io.BytesIO(packed.extractfile(member).read())) as image:
+                with open_image(io.BytesIO(file.read())) as image:
                     small = reduced(image)
                 if distance(difference_hash(small), fingerprints[name]) > MAX_DISTANCE:
                     raise BadArchive(f"{archive}: {member.name} is not the picture of the sample")

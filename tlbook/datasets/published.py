@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from tlbook.datasets import archives
 from tlbook.datasets.archives import BadArchive, digest_of, read_manifest, unpack_zip
 from tlbook.datasets.splits import Dataset, Split
+from tlbook.progress import Ticker, bar
 
 DATA = Path(str(resources.files("tlbook"))) / "data"
 
@@ -131,7 +133,7 @@ def local_archive(filename: str) -> Path | None:
 class _Progress:
     """A progress bar with the interface that pooch expects."""
 
-    def __init__(self, ticker):
+    def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
         self.total = 0
         self._seen = 0
@@ -158,8 +160,6 @@ def download(url: str, filename: str, folder: Path, progress: bool = True) -> Pa
     import logging
 
     import pooch
-
-    from tlbook.progress import bar
 
     # pooch reports every download on stderr, which would end in stored outputs.
     logger = pooch.get_logger()
@@ -222,7 +222,7 @@ def _build(name: str, manifest: dict[str, str], build: Callable[[Path], None]) -
         ) from error
 
 
-def _natural(member: str) -> tuple:
+def _natural(member: str) -> tuple[str, str, int, str]:
     stem = Path(member).stem
     number = stem.rpartition(".")[2].rpartition("_")[2]
     return str(Path(member).parent), stem.rstrip("0123456789"), int(number) if number.isdigit() else -1, member
@@ -289,9 +289,8 @@ def load_published(name: str, progress: bool = True) -> Dataset:
             None if rebuilt else [manifest[member] for member in members],
             None if rows is None else [rows[member] for member in members],
         )
-    return Dataset(
-        name, class_names, **splits, origin=known.origin + ", made here from the published archive" * rebuilt
-    )
+    origin = known.origin + ", made here from the published archive" * rebuilt
+    return Dataset(name, class_names, splits["train"], splits["validation"], splits["test"], origin=origin)
 
 
 def _members(known: Published, manifest: dict[str, str]) -> dict[str, list[str]]:
@@ -309,7 +308,7 @@ def _members(known: Published, manifest: dict[str, str]) -> dict[str, list[str]]
     return found
 
 
-def _rows(path: Path) -> dict[str, dict]:
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
     """A CSV of factors as {file: {factor: value}}."""
     with open(path, newline="", encoding="utf-8") as file:
         rows = {row.pop("file"): row for row in csv.DictReader(file)}

@@ -7,14 +7,16 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
 from tlbook.datasets.decoding import BadImage, check_size, decode_all, in_order, read_bytes
 
 
-def file_hash(path: str | os.PathLike) -> str:
+def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, in hex."""
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
@@ -48,11 +50,11 @@ class Split:
     def __init__(
         self,
         name: str,
-        paths: Sequence[str | os.PathLike],
-        labels: Sequence[int] | np.ndarray,
+        paths: Sequence[str | os.PathLike[str]],
+        labels: ArrayLike,
         class_names: Sequence[str],
         hashes: Sequence[str] | None = None,
-        factors: Sequence[dict] | None = None,
+        factors: Sequence[dict[str, Any]] | None = None,
     ):
         self.name = str(name)
         self.paths = tuple(Path(path) for path in paths)
@@ -93,7 +95,7 @@ class Split:
         """SHA-256 over the files' hashes in order: the same for the same images."""
         return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
 
-    def images(self, size: int) -> np.ndarray:
+    def images(self, size: int) -> NDArray[np.uint8]:
         """Decode the whole split into memory.
 
         Parameters
@@ -112,7 +114,7 @@ class Split:
             result[index] = image
         return result
 
-    def batches(self, size: int, batch_size: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, size: int, batch_size: int = 64) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         """Decode batch by batch, in order, in memory that does not grow with the split.
 
         Parameters
@@ -130,7 +132,7 @@ class Split:
         size = check_size(size)
         return self._batches(size, whole(batch_size, "batch_size"))
 
-    def _batches(self, size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, size: int, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         decoded = decode_all(self.paths, size, ahead=2 * batch_size)
         try:
             for start in range(0, len(self), batch_size):
@@ -142,7 +144,7 @@ class Split:
         finally:
             decoded.close()
 
-    def select(self, indices: Sequence[int] | np.ndarray) -> Split:
+    def select(self, indices: ArrayLike) -> Split:
         """The images at these positions (or where a boolean mask is true), as a Split.
 
         Raises
@@ -162,12 +164,14 @@ class Split:
         if indices.size and not -len(self) <= indices.min() <= indices.max() < len(self):
             raise IndexError(f"indices from {indices.min()} to {indices.max()} for {len(self)} images")
 
-        def pick(values):
-            return None if values is None else [values[i] for i in indices]
+        positions: list[int] = indices.tolist()
+
+        def pick(values: Sequence[Any] | None) -> list[Any] | None:
+            return None if values is None else [values[i] for i in positions]
 
         return Split(
             self.name,
-            pick(self.paths),
+            [self.paths[i] for i in positions],
             self.labels[indices],
             self.class_names,
             pick(self._hashes),
@@ -196,7 +200,7 @@ class Split:
         """
         return self.select(self.take_positions(n, seed))
 
-    def take_positions(self, n: int, seed: int = 0) -> np.ndarray:
+    def take_positions(self, n: int, seed: int = 0) -> NDArray[np.int64]:
         """Positions, int64 (n,), ascending, of the images that :meth:`take` takes.
 
         Use them to take the same subset of features that were extracted once for the whole split.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from tlbook.evaluation.inputs import binary_scores, confidence_level
@@ -18,7 +18,7 @@ __all__ = ["average_precision", "roc_auc"]
 _EXTRA = 0.25
 
 
-def _with_extra(values: np.ndarray, middle: float = 0.5) -> tuple[float, float]:
+def _with_extra(values: NDArray[np.float64], middle: float = 0.5) -> tuple[float, float]:
     """Mean and its variance of values and a quarter of one more, which lies in the middle."""
     total = values.size + _EXTRA
     mean = (values.sum() + _EXTRA * middle) / total
@@ -35,7 +35,7 @@ def _on_logit_scale(
     return Estimate(value, min(float(low), value), max(float(high), value), n, confidence, "")
 
 
-def roc_auc(labels: Any, scores: Any, *, pos_label: int = 1, confidence: float = 0.95) -> Estimate:
+def roc_auc(labels: ArrayLike, scores: ArrayLike, *, pos_label: int = 1, confidence: float = 0.95) -> Estimate:
     """Area under the ROC curve, with an interval by DeLong's variance on the logit scale.
 
     The variance is that of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44:837): each image's placement is the share of
@@ -76,12 +76,14 @@ def roc_auc(labels: Any, scores: Any, *, pos_label: int = 1, confidence: float =
     )
 
 
-def _share_below(of: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _share_below(of: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of the sorted ``of`` below each value, those that are equal counted half."""
     return (np.searchsorted(of, values, "left") + np.searchsorted(of, values, "right")) / (2 * of.size)
 
 
-def average_precision(labels: Any, scores: Any, *, pos_label: int = 1, confidence: float = 0.95) -> Estimate:
+def average_precision(
+    labels: ArrayLike, scores: ArrayLike, *, pos_label: int = 1, confidence: float = 0.95
+) -> Estimate:
     """Area under the precision–recall curve (average precision), with an interval on the logit scale.
 
     The logit interval is that of Boyd, Eng and Page (2013, ECML PKDD), with another variance: by the influence of each

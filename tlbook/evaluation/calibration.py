@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from tlbook._checks import one_of, whole
@@ -49,19 +50,19 @@ class Reliability:
         Expected and maximum calibration error.
     """
 
-    edges: np.ndarray
-    counts: np.ndarray
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     ece: float
     mce: float
 
 
 def _binned(
-    labels: Any, probabilities: Any, n_bins: int, strategy: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    labels: ArrayLike, probabilities: ArrayLike, n_bins: int, strategy: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
     """Confidence of each image's predicted class, whether it is right, the edges of the bins, and each image's bin."""
     truth, p = class_probabilities(labels, probabilities)
     n_bins = whole(n_bins, "n_bins")
@@ -82,7 +83,9 @@ def _binned(
     return confident, right, edges, where
 
 
-def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform") -> Reliability:
+def reliability(
+    labels: ArrayLike, probabilities: ArrayLike, *, n_bins: int = 15, strategy: str = "uniform"
+) -> Reliability:
     r"""Bin the confidence of the predicted class and compare it with the accuracy.
 
     .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{n}\,|\mathrm{acc}(b) - \mathrm{conf}(b)|
@@ -131,7 +134,7 @@ def reliability(labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: 
 
 
 def expected_calibration_error(
-    labels: Any, probabilities: Any, *, n_bins: int = 15, strategy: str = "uniform"
+    labels: ArrayLike, probabilities: ArrayLike, *, n_bins: int = 15, strategy: str = "uniform"
 ) -> float:
     """Mean gap between confidence and accuracy over bins; see :func:`reliability`, and :func:`calibration_test` for chance."""
     return reliability(labels, probabilities, n_bins=n_bins, strategy=strategy).ece
@@ -170,8 +173,8 @@ class CalibrationTest:
 
 
 def calibration_test(
-    labels: Any,
-    probabilities: Any,
+    labels: ArrayLike,
+    probabilities: ArrayLike,
     *,
     n_bins: int = 15,
     strategy: str = "uniform",
@@ -211,7 +214,7 @@ def calibration_test(
     starts = np.flatnonzero(np.append(True, np.diff(where) != 0))
     counts = np.diff(np.append(starts, n))
 
-    def error(hits: np.ndarray) -> np.ndarray:
+    def error(hits: NDArray[Any]) -> NDArray[Any]:
         return np.abs(np.add.reduceat(hits - confident, starts, axis=-1)).sum(axis=-1) / n
 
     rng, step = np.random.default_rng(seed), max(1, _CELLS // n)
@@ -232,7 +235,7 @@ def calibration_test(
     )
 
 
-def brier_score(labels: Any, probabilities: Any) -> float:
+def brier_score(labels: ArrayLike, probabilities: ArrayLike) -> float:
     r"""Mean squared distance of the probabilities from the truth, 0 (best) to 2.
 
     .. math:: \frac1n \sum_i \sum_k (p_{ik} - y_{ik})^2
@@ -247,7 +250,7 @@ def brier_score(labels: Any, probabilities: Any) -> float:
     return float((errors**2).sum(axis=1).mean())
 
 
-def log_loss(labels: Any, probabilities: Any) -> float:
+def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
     r"""Mean of :math:`-\ln p` of the true class, in nats; 0 is best.
 
     The cross-entropy loss of training. Infinite if an image's true class was
@@ -259,7 +262,7 @@ def log_loss(labels: Any, probabilities: Any) -> float:
         return float((0.0 - np.log(p[np.arange(truth.size), truth])).mean())
 
 
-def fit_temperature(labels: Any, logits: Any) -> float:
+def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     r"""The temperature T that makes ``probabilities(logits / T)`` most likely.
 
     One number, fitted on *validation* data, changes every confidence and no

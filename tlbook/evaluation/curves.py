@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 
 from tlbook.evaluation.inputs import binary_scores, pair
@@ -35,9 +35,9 @@ class Roc:
         ties counted half; 0.5 is guessing.
     """
 
-    false_positive_rate: np.ndarray
-    true_positive_rate: np.ndarray
-    thresholds: np.ndarray
+    false_positive_rate: NDArray[np.float64]
+    true_positive_rate: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
     area: float
 
 
@@ -56,9 +56,9 @@ class PrecisionRecall:
         Share of positives: what guessing scores.
     """
 
-    precision: np.ndarray
-    recall: np.ndarray
-    thresholds: np.ndarray
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
     area: float
     prevalence: float
 
@@ -82,7 +82,7 @@ class Threshold:
     false_negatives: int
 
 
-def roc_curve(labels: Any, scores: Any, *, pos_label: int = 1) -> Roc:
+def roc_curve(labels: ArrayLike, scores: ArrayLike, *, pos_label: int = 1) -> Roc:
     """ROC curve and its area (:func:`sklearn.metrics.roc_curve`).
 
     Parameters
@@ -109,7 +109,7 @@ def roc_curve(labels: Any, scores: Any, *, pos_label: int = 1) -> Roc:
     return Roc(false, true, thresholds, float(metrics.roc_auc_score(truth, values)))
 
 
-def precision_recall_curve(labels: Any, scores: Any, *, pos_label: int = 1) -> PrecisionRecall:
+def precision_recall_curve(labels: ArrayLike, scores: ArrayLike, *, pos_label: int = 1) -> PrecisionRecall:
     """Precision–recall curve and its area (:func:`sklearn.metrics.precision_recall_curve`).
 
     Parameters as for :func:`roc_curve`. It moves with the share of positives,
@@ -139,8 +139,8 @@ def _costs(false_positive: float, false_negative: float) -> tuple[float, float]:
 
 
 def mean_cost(
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     *,
     false_positive: float = 1.0,
     false_negative: float = 1.0,
@@ -173,8 +173,8 @@ def bayes_threshold(false_positive: float = 1.0, false_negative: float = 1.0) ->
 
 
 def best_threshold(
-    labels: Any,
-    scores: Any,
+    labels: ArrayLike,
+    scores: ArrayLike,
     *,
     false_positive: float = 1.0,
     false_negative: float = 1.0,

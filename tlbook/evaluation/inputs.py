@@ -6,16 +6,15 @@ length is refused with a message that says what was given and what would do.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import number
 
 __all__ = ["binary_scores", "class_probabilities", "classes", "confidence_level", "logit_matrix", "pair"]
 
 
-def classes(values: Any, what: str = "labels") -> np.ndarray:
+def classes(values: ArrayLike, what: str = "labels") -> NDArray[np.int64]:
     """Class numbers 0, 1, … as int64 of shape (n,), n ≥ 1."""
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -38,7 +37,9 @@ def classes(values: Any, what: str = "labels") -> np.ndarray:
     return array
 
 
-def pair(labels: Any, predictions: Any, what: str = "predictions") -> tuple[np.ndarray, np.ndarray]:
+def pair(
+    labels: ArrayLike, predictions: ArrayLike, what: str = "predictions"
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels and predictions, both int64 of the same shape (n,)."""
     truth, guess = classes(labels), classes(predictions, what)
     if truth.shape != guess.shape:
@@ -46,7 +47,7 @@ def pair(labels: Any, predictions: Any, what: str = "predictions") -> tuple[np.n
     return truth, guess
 
 
-def logit_matrix(logits: Any) -> np.ndarray:
+def logit_matrix(logits: ArrayLike) -> NDArray[np.float64]:
     """Logits as finite float64 of shape (n, N), N ≥ 2."""
     array = np.asarray(logits)
     if array.ndim != 2 or array.shape[1] < 2:
@@ -68,7 +69,7 @@ def logit_matrix(logits: Any) -> np.ndarray:
     return array
 
 
-def class_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
+def class_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels (n,) and probabilities (n, N) whose rows are distributions over N classes."""
     truth = classes(labels)
     array = np.asarray(probabilities)
@@ -92,7 +93,9 @@ def class_probabilities(labels: Any, probabilities: Any) -> tuple[np.ndarray, np
     return truth, array
 
 
-def binary_scores(labels: Any, scores: Any, pos_label: int) -> tuple[np.ndarray, np.ndarray]:
+def binary_scores(
+    labels: ArrayLike, scores: ArrayLike, pos_label: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each label is ``pos_label``, bool (n,), and its finite score, float64 (n,)."""
     truth = classes(labels)
     array = np.asarray(scores)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tlbook._checks import one_of
@@ -81,7 +82,7 @@ def _z(confidence: float) -> float:
     return float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
 
 
-def wilson_bounds(successes: Any, n: Any, *, confidence: float = 0.95) -> tuple[Any, Any]:
+def wilson_bounds(successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> tuple[Any, Any]:
     r"""Ends of the Wilson score interval, elementwise.
 
     With :math:`\hat p = k/n` and the normal quantile :math:`z`, the interval is
@@ -130,8 +131,8 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
 
 def bootstrap(
     metric: Callable[..., Any],
-    *arrays: Any,
-    groups: Any = None,
+    *arrays: ArrayLike,
+    groups: ArrayLike | None = None,
     method: str = "percentile",
     vectorized: bool = False,
     confidence: float = 0.95,
@@ -197,30 +198,28 @@ def bootstrap(
     one_of(method, "method", ("percentile", "BCa", "basic"))
     members = _members(groups, n, vectorized) if groups is not None else None
 
-    if vectorized:
+    def stacked(index: NDArray[Any], axis: int = -1) -> Any:
+        return metric(*(array[index] for array in data), axis=axis)
 
-        def statistic(index: np.ndarray, axis: int = -1) -> Any:
-            return metric(*(array[index] for array in data), axis=axis)
-    else:
+    def single(index: NDArray[Any]) -> float:
+        if members is not None:
+            index = np.concatenate([members[one] for one in index])
+        value = float(metric(*(array[index] for array in data)))
+        if not math.isfinite(value):
+            raise ValueError(
+                f"the metric is {value} on a resample of {n} observations; there are too few "
+                "of some class to resample it"
+            )
+        return value
 
-        def statistic(index: np.ndarray) -> float:
-            if members is not None:
-                index = np.concatenate([members[one] for one in index])
-            value = float(metric(*(array[index] for array in data)))
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"the metric is {value} on a resample of {n} observations; there are too few "
-                    "of some class to resample it"
-                )
-            return value
-
+    statistic: Callable[..., Any] = stacked if vectorized else single
     index = np.arange(n if members is None else len(members))
     value = float(statistic(index))
     # SciPy 1.15 renamed random_state to rng
     names = inspect.signature(stats.bootstrap).parameters
     generator = {("rng" if "rng" in names else "random_state"): np.random.default_rng(seed)}
 
-    def interval(kind: str) -> tuple[float, float, np.ndarray]:
+    def interval(kind: str) -> tuple[float, float, NDArray[Any]]:
         result = stats.bootstrap(
             (index,),
             statistic,
@@ -249,7 +248,7 @@ def bootstrap(
     return Estimate(value, low, high, n, confidence, unit)
 
 
-def _members(groups: Any, n: int, vectorized: bool) -> list[np.ndarray]:
+def _members(groups: ArrayLike, n: int, vectorized: bool) -> list[NDArray[np.int64]]:
     """The rows of each group."""
     labels = np.asarray(groups)
     if labels.shape != (n,):
@@ -296,7 +295,7 @@ class SeedSpread:
         ).replace("-", "−")
 
 
-def seed_spread(values: Any, *, confidence: float = 0.95) -> SeedSpread:
+def seed_spread(values: ArrayLike, *, confidence: float = 0.95) -> SeedSpread:
     """Mean, standard deviation, t-interval and range over seeds.
 
     The t-interval is about the mean over *training runs* on one fixed test

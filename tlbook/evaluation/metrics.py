@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import one_of
 from tlbook.evaluation.inputs import confidence_level, logit_matrix, pair
@@ -27,7 +28,7 @@ __all__ = [
 _RESAMPLES = 2000
 
 
-def probabilities(logits: Any) -> np.ndarray:
+def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
     r"""Class probabilities from logits: the softmax, in one place.
 
     :math:`p_k = e^{z_k} / \sum_j e^{z_j}`, computed after subtracting the
@@ -64,12 +65,12 @@ def probabilities(logits: Any) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def predictions(logits: Any) -> np.ndarray:
+def predictions(logits: ArrayLike) -> NDArray[np.int64]:
     """The class with the largest logit, int64 of shape (n,); the first one in a tie."""
     return logit_matrix(logits).argmax(axis=1).astype(np.int64)
 
 
-def accuracy(labels: Any, predictions: Any, *, confidence: float = 0.95) -> Estimate:
+def accuracy(labels: ArrayLike, predictions: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     """Share of images classified correctly, with its Wilson interval.
 
     Parameters
@@ -87,7 +88,7 @@ def accuracy(labels: Any, predictions: Any, *, confidence: float = 0.95) -> Esti
     return wilson(int((truth == guess).sum()), truth.size, confidence=confidence)
 
 
-def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None) -> np.ndarray:
+def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]:
     """Images of true class i (row) predicted as class j (column), int64 (N, N).
 
     Parameters
@@ -104,7 +105,9 @@ def confusion_matrix(labels: Any, predictions: Any, n_classes: int | None = None
     return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 
-def _macro(kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, zero_division: float) -> np.ndarray:
+def _macro(
+    kind: str, hits: NDArray[Any], predicted: NDArray[Any], actual: NDArray[Any], zero_division: float
+) -> NDArray[Any]:
     """Mean of a rate over classes (the last axis); undefined ones are left out if NaN."""
     over, under = {
         "precision": (hits, predicted),
@@ -117,7 +120,7 @@ def _macro(kind: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarra
 
 
 def _macro_estimate(
-    kind: str, truth: np.ndarray, guess: np.ndarray, zero_division: float, confidence: float, seed: int
+    kind: str, truth: NDArray[Any], guess: NDArray[Any], zero_division: float, confidence: float, seed: int
 ) -> Estimate:
     """A macro average with its percentile bootstrap.
 
@@ -132,7 +135,7 @@ def _macro_estimate(
     actual, predicted = ((side[:, None] == names).astype(float) for side in cells)
     hits = actual * predicted
 
-    def averages(drawn: np.ndarray) -> np.ndarray:
+    def averages(drawn: NDArray[Any]) -> NDArray[Any]:
         return _macro(kind, drawn @ hits, drawn @ predicted, drawn @ actual, zero_division)
 
     draws = np.random.default_rng(seed).multinomial(n, counts / n, size=_RESAMPLES)
@@ -143,8 +146,8 @@ def _macro_estimate(
 
 def _rate(
     kind: str,
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     average: str,
     pos_label: int,
     zero_division: float,
@@ -171,8 +174,8 @@ def _rate(
 
 
 def precision(
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     *,
     average: str = "binary",
     pos_label: int = 1,
@@ -208,8 +211,8 @@ def precision(
 
 
 def recall(
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     *,
     average: str = "binary",
     pos_label: int = 1,
@@ -226,8 +229,8 @@ def recall(
 
 
 def f1_score(
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     *,
     average: str = "binary",
     pos_label: int = 1,
@@ -245,9 +248,9 @@ def f1_score(
 
 
 def group_accuracy(
-    labels: Any,
-    predictions: Any,
-    groups: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    groups: ArrayLike,
     *,
     all_groups: Iterable[Hashable] | None = None,
     confidence: float = 0.95,
@@ -281,9 +284,9 @@ def group_accuracy(
 
 
 def worst_group(
-    labels: Any,
-    predictions: Any,
-    groups: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    groups: ArrayLike,
     *,
     all_groups: Iterable[Hashable] | None = None,
     confidence: float = 0.95,

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from tlbook._checks import number
@@ -121,14 +122,15 @@ class PairedTest:
         ``"A is better"``, with ``", by less than 1.0 points"`` if the other is not inferior either; ``"A and B differ by
         less than 1.0 points"``; ``"A is less than 1.0 points worse than B"``; ``"cannot tell"``.
         """
+        margin = "" if self.margin is None else self._size(self.margin)
         if self.winner is not None:
-            closely = f", by less than {self._size(self.margin)}" if len(self.non_inferior) == 2 else ""
+            closely = f", by less than {margin}" if len(self.non_inferior) == 2 else ""
             return f"{self.winner} is better{closely}"
         if len(self.non_inferior) == 2:
-            return f"{self.names[0]} and {self.names[1]} differ by less than {self._size(self.margin)}"
+            return f"{self.names[0]} and {self.names[1]} differ by less than {margin}"
         for name, other in (self.names, self.names[::-1]):
             if name in self.non_inferior:
-                return f"{name} is less than {self._size(self.margin)} worse than {other}"
+                return f"{name} is less than {margin} worse than {other}"
         return "cannot tell"
 
     def __str__(self) -> str:
@@ -141,7 +143,7 @@ class PairedTest:
             parts.append(self.detectable_text)
         return "; ".join(parts)
 
-    def _size(self, difference: float | None) -> str:
+    def _size(self, difference: float) -> str:
         return f"{100 * difference:.1f} points" if self.difference.unit == "points" else f"{difference:.3g}"
 
     @property
@@ -202,7 +204,7 @@ def _score_low(b: int, c: int, n: int, z: float) -> float:
     return float(optimize.brentq(excess, -1.0, (b - c) / n - 1e-9, xtol=1e-12))
 
 
-def _right(labels: Any, pred_a: Any, pred_b: Any) -> tuple[np.ndarray, np.ndarray]:
+def _right(labels: ArrayLike, pred_a: ArrayLike, pred_b: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     truth, first = pair(labels, pred_a, "predictions of A")
     _, second = pair(labels, pred_b, "predictions of B")
     return truth == first, truth == second
@@ -216,9 +218,9 @@ def _names(names: tuple[str, str]) -> tuple[str, str]:
 
 
 def mcnemar(
-    labels: Any,
-    pred_a: Any,
-    pred_b: Any,
+    labels: ArrayLike,
+    pred_a: ArrayLike,
+    pred_b: ArrayLike,
     *,
     margin: float | None = None,
     names: tuple[str, str] = ("A", "B"),
@@ -283,11 +285,11 @@ def mcnemar(
 
 
 def paired_bootstrap(
-    labels: Any,
-    pred_a: Any,
-    pred_b: Any,
+    labels: ArrayLike,
+    pred_a: ArrayLike,
+    pred_b: ArrayLike,
     *,
-    metric: Callable[[np.ndarray, np.ndarray], Any] | None = None,
+    metric: Callable[[NDArray[Any], NDArray[Any]], Any] | None = None,
     names: tuple[str, str] = ("A", "B"),
     confidence: float = 0.95,
     n_resamples: int = 10_000,
@@ -365,8 +367,8 @@ def paired_bootstrap(
 
 
 def paired_t(
-    values_a: Any,
-    values_b: Any,
+    values_a: ArrayLike,
+    values_b: ArrayLike,
     *,
     names: tuple[str, str] = ("A", "B"),
     confidence: float = 0.95,
@@ -416,7 +418,7 @@ def paired_t(
     return replace(test, standard_error=error, df=n - 1)
 
 
-def holm(p_values: Any) -> np.ndarray:
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """p-values corrected for testing several hypotheses at once (Holm 1979, Scand. J. Stat. 6:65).
 
     The smallest of m p-values is multiplied by m, the next by m − 1, and so
@@ -444,8 +446,8 @@ def holm(p_values: Any) -> np.ndarray:
 
 
 def compare_all(
-    labels: Any,
-    predictions: Mapping[str, Any],
+    labels: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
     *,
     margin: float | None = None,
     reference: str | None = None,

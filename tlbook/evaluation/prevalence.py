@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["adjust_prevalence", "estimate_prevalence"]
 
 _STEPS, _CHANGE = 10_000, 1e-9
 
 
-def _distributions(probabilities: Any) -> np.ndarray:
+def _distributions(probabilities: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(probabilities, dtype=float)
     if (
         p.ndim != 2
@@ -27,7 +26,7 @@ def _distributions(probabilities: Any) -> np.ndarray:
     return p
 
 
-def _prior(prior: Any, name: str, n_classes: int, zero: bool = False) -> np.ndarray:
+def _prior(prior: ArrayLike, name: str, n_classes: int, zero: bool = False) -> NDArray[np.float64]:
     shares = np.asarray(prior, dtype=float)
     low = shares >= 0 if zero else shares > 0
     if shares.shape != (n_classes,) or not low.all() or not np.isclose(shares.sum(), 1, rtol=0, atol=1e-6):
@@ -36,7 +35,7 @@ def _prior(prior: Any, name: str, n_classes: int, zero: bool = False) -> np.ndar
     return shares
 
 
-def adjust_prevalence(probabilities: Any, from_prior: Any, to_prior: Any) -> np.ndarray:
+def adjust_prevalence(probabilities: ArrayLike, from_prior: ArrayLike, to_prior: ArrayLike) -> NDArray[np.float64]:
     r"""Probabilities for a place where the classes are more or less common than where the model was trained.
 
     If images of a class look the same in both places and only the shares of the classes differ,
@@ -76,7 +75,7 @@ def adjust_prevalence(probabilities: Any, from_prior: Any, to_prior: Any) -> np.
     return weighted / total
 
 
-def estimate_prevalence(probabilities: Any, from_prior: Any) -> np.ndarray:
+def estimate_prevalence(probabilities: ArrayLike, from_prior: ArrayLike) -> NDArray[np.float64]:
     """Shares of the classes among unlabelled images, from their probabilities.
 
     The shares under which the images are likeliest, by expectation–maximisation: adjust the probabilities to the shares,

@@ -1,4 +1,4 @@
-"""Many methods against one reference, over runs and test images."""
+"""Many methods against one reference, or many pairs, over runs and test images."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tlbook.evaluation.paired import _ROUNDING, PairedTest, _each, _together
 from tlbook.evaluation.runs import _mean_squares, _runs, _t_test, compare_runs, unpack_right
 
-__all__ = ["by_verdict", "compare_with_reference", "runs_by"]
+__all__ = ["by_verdict", "compare_pairs", "compare_with_reference", "runs_by"]
 
 
 def compare_with_reference(
-    right: Mapping[str, Any],
+    right: Mapping[str, ArrayLike],
     *,
     pooled: bool = False,
     margin: float | None = None,
@@ -76,10 +77,47 @@ def compare_with_reference(
     return dict(zip(others, _together(tests, confidence), strict=True))
 
 
+def compare_pairs(
+    pairs: Mapping[str, Mapping[str, Any]], *, margin: float | None = None, confidence: float = 0.95
+) -> dict[str, PairedTest]:
+    """Is the first of each pair better than the second? Several questions of one family, such as one on each test set.
+
+    Parameters
+    ----------
+    pairs : mapping of str to mapping of str to array_like of bool, shape (runs, images)
+        ``{question: {method: right, other method: right}}``; runs and images are shared within a
+        pair, as for :func:`compare_runs`, and may differ between pairs.
+    margin : float, optional
+        As for :func:`mcnemar`.
+    confidence : float
+
+    Returns
+    -------
+    dict of str to PairedTest
+        The first method minus the second, corrected for the number of pairs as :func:`compare_with_reference` does it.
+
+    Raises
+    ------
+    ValueError
+        No pair, or one that is not of two methods.
+    """
+    for question, pair in pairs.items():
+        if len(pair) != 2:
+            raise ValueError(f"{question!r} compares {', '.join(pair) or 'nothing'}; give two methods")
+    if not pairs:
+        raise ValueError("there is no pair to compare")
+    each = _each(confidence, len(pairs))
+    tests = [
+        compare_runs(*pair.values(), margin=margin, names=tuple(pair), confidence=each)  # type: ignore[arg-type]
+        for pair in pairs.values()
+    ]
+    return dict(zip(pairs, _together(tests, confidence), strict=True))
+
+
 _POOLED = "t over runs and images, variance over runs pooled"
 
 
-def _over_runs(right: Mapping[str, Any]) -> tuple[float, float, float, float]:
+def _over_runs(right: Mapping[str, ArrayLike]) -> tuple[float, float, float, float]:
     """Of a contrast of two arms: 2 MS_AR and 2 MS_ARI, each divided by runs × images, and their degrees of freedom."""
     arms = {name: _runs(one, name) for name, one in right.items()}
     shapes = {one.shape for one in arms.values()}
@@ -112,7 +150,7 @@ def _over_runs(right: Mapping[str, Any]) -> tuple[float, float, float, float]:
     )
 
 
-def _with_pooled(over_runs: tuple[float, float, float, float], differences: np.ndarray) -> tuple[float, float]:
+def _with_pooled(over_runs: tuple[float, float, float, float], differences: NDArray[np.float64]) -> tuple[float, float]:
     """Standard error and degrees of freedom of a pair's mean difference: runs as pooled, images and residual its own."""
     runs, rest, runs_df, rest_df = over_runs
     _, images, residual = _mean_squares(differences)
@@ -128,7 +166,9 @@ def _with_pooled(over_runs: tuple[float, float, float, float], differences: np.n
     return math.sqrt(variance), variance**2 / sum(one**2 / df for one, df in parts)
 
 
-def runs_by(rows: Iterable[Mapping[str, Any]], n: int, *, by: str, column: str = "right") -> dict[str, np.ndarray]:
+def runs_by(
+    rows: Iterable[Mapping[str, Any]], n: int, *, by: str, column: str = "right"
+) -> dict[str, NDArray[np.bool_]]:
     """Recorded runs as :func:`compare_with_reference` takes them.
 
     Parameters

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from tlbook._checks import number, whole
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-def pack_right(right: Any) -> str:
+def pack_right(right: ArrayLike) -> str:
     """Which test images were classified correctly, as hexadecimal text.
 
     Four images a character, the first in the highest bit; the end is padded with zeros.
@@ -47,7 +48,7 @@ def pack_right(right: Any) -> str:
     return np.packbits(flags).tobytes().hex()
 
 
-def unpack_right(text: str, n: int) -> np.ndarray:
+def unpack_right(text: str, n: int) -> NDArray[np.bool_]:
     """The inverse of :func:`pack_right`: bool (n,)."""
     flags = np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8)).astype(bool)
     if not n <= flags.size < n + 8 or flags[n:].any():
@@ -55,7 +56,7 @@ def unpack_right(text: str, n: int) -> np.ndarray:
     return flags[:n]
 
 
-def _runs(right: Any, name: str) -> np.ndarray:
+def _runs(right: ArrayLike, name: str) -> NDArray[np.bool_]:
     runs = np.asarray(right)
     if runs.dtype != bool or runs.ndim != 2 or runs.shape[0] < 2 or runs.shape[1] < 2:
         raise ValueError(
@@ -65,7 +66,7 @@ def _runs(right: Any, name: str) -> np.ndarray:
     return runs
 
 
-def _differences(right_a: Any, right_b: Any, names: tuple[str, str]) -> np.ndarray:
+def _differences(right_a: ArrayLike, right_b: ArrayLike, names: tuple[str, str]) -> NDArray[np.float64]:
     """A minus B, float (runs, images)."""
     a, b = _runs(right_a, names[0]), _runs(right_b, names[1])
     if a.shape != b.shape:
@@ -73,7 +74,7 @@ def _differences(right_a: Any, right_b: Any, names: tuple[str, str]) -> np.ndarr
     return a.astype(float) - b
 
 
-def _mean_squares(differences: np.ndarray) -> tuple[float, float, float]:
+def _mean_squares(differences: NDArray[np.float64]) -> tuple[float, float, float]:
     """Mean squares of runs, images and residual of a two-way layout, each divided by the number of its cells."""
     of_run, of_image = differences.mean(axis=1), differences.mean(axis=0)
     n_runs, n_images = differences.shape
@@ -121,8 +122,8 @@ def _t_test(
 
 
 def compare_runs(
-    right_a: Any,
-    right_b: Any,
+    right_a: ArrayLike,
+    right_b: ArrayLike,
     *,
     margin: float | None = None,
     names: tuple[str, str] = ("A", "B"),
@@ -247,7 +248,7 @@ class VarianceComponents:
 _MOST = 10**9  # runs or images: what takes more is called impossible
 
 
-def _chi_square(df: int, n: int) -> np.ndarray:
+def _chi_square(df: int, n: int) -> NDArray[np.float64]:
     """n equally likely values of a mean square with these degrees of freedom and expectation 1."""
     return stats.chi2.ppf((np.arange(n) + 0.5) / n, df) / df
 
@@ -266,7 +267,7 @@ def _least(detectable: Callable[[int], float], difference: float) -> float:
     return n
 
 
-def variance_components(right_a: Any, right_b: Any) -> VarianceComponents:
+def variance_components(right_a: ArrayLike, right_b: ArrayLike) -> VarianceComponents:
     """From a pilot of both methods: what to plan runs *and* images with, before the experiment.
 
     By the mean squares of :func:`compare_runs`. The component of the runs is as uncertain as the pilot is
@@ -286,10 +287,12 @@ def variance_components(right_a: Any, right_b: Any) -> VarianceComponents:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> a, b = rng.random((2, 5, 200)) < 0.9
+    >>> a, b = rng.random((2, 5, 1000)) < 0.9    # a pilot: five runs, 1,000 images
     >>> plan = variance_components(a, b)
     >>> round(plan.detectable(10, 1000), 3)
-    0.012
+    0.015
+    >>> plan.runs_needed(0.02, 1000)
+    7
     """
     gaps = _differences(right_a, right_b, ("right_a", "right_b"))
     runs, images, residual = _mean_squares(gaps)
@@ -329,7 +332,9 @@ class CheapestWithin:
         return f"{self.best}: nothing cheaper is shown to be less than {100 * self.margin:.1f} points worse"
 
 
-def cheapest_within(right: Mapping[str, Any], *, margin: float = 0.01, confidence: float = 0.95) -> CheapestWithin:
+def cheapest_within(
+    right: Mapping[str, ArrayLike], *, margin: float = 0.01, confidence: float = 0.95
+) -> CheapestWithin:
     """The cheapest method that is shown to be less than ``margin`` worse than the most accurate one.
 
     Each cheaper method is compared with the most accurate one, and is taken if its whole interval lies above −margin.
@@ -352,7 +357,7 @@ def cheapest_within(right: Mapping[str, Any], *, margin: float = 0.01, confidenc
     names = list(right)
     if len(names) < 2:
         raise ValueError(f"a choice needs at least two methods, but there is {len(names)}")
-    best = max(names, key=lambda name: float(np.mean(right[name])))
+    best = max(names, key=lambda name: float(np.mean(np.asarray(right[name]))))
     cheaper = names[: names.index(best)]
     each = _each(confidence, len(cheaper) or 1)
     tests = [

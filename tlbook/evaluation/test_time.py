@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook.evaluation.inputs import logit_matrix
 from tlbook.evaluation.metrics import probabilities
@@ -12,7 +11,7 @@ from tlbook.evaluation.metrics import probabilities
 __all__ = ["average_views"]
 
 
-def average_views(logits: Any) -> np.ndarray:
+def average_views(logits: ArrayLike) -> NDArray[np.float64]:
     """Logits whose probabilities are the mean over the views.
 
     Parameters

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook._files import replacing
 from tlbook.backbones import Backbone
@@ -21,7 +22,7 @@ def cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | 
     return folder / f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
 
-def read(path: Path, n: int) -> np.ndarray | None:
+def read(path: Path, n: int) -> NDArray[np.float32] | None:
     """The features in a cache file; None where it is missing, torn or not what it says."""
     try:
         stored = np.load(path, allow_pickle=False)
@@ -37,14 +38,14 @@ def read(path: Path, n: int) -> np.ndarray | None:
     return features
 
 
-def write(path: Path, features: np.ndarray) -> None:
+def write(path: Path, features: NDArray[np.float32]) -> None:
     """Write a cache file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, features=features, key=np.array(path.stem))
 
 
-def keep(path: Path, features: np.ndarray) -> None:
+def keep(path: Path, features: NDArray[np.float32]) -> None:
     try:
         write(path, features)
     except OSError as error:  # a full disk or a read-only folder is no reason to lose the result

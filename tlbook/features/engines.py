@@ -17,9 +17,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook._checks import one_of
 from tlbook._files import cores, replacing
@@ -45,11 +46,11 @@ FEW = 256
 _FORMAT = "1"  # of the graphs kept on disk; another number leaves old files unused
 
 _KEPT = 3  # sessions in memory, for those who extract again and again without a cache
-_SESSIONS: dict = {}
+_SESSIONS: dict[str, Any] = {}
 
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' subsystem for Linux
 
-Engine = Callable[[np.ndarray], list[np.ndarray]]
+Engine: TypeAlias = Callable[[NDArray[Any]], list[NDArray[Any]]]
 
 
 def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
@@ -106,16 +107,17 @@ def choose(name: str, n: int, *, ready: bool = False) -> str:
 def keras_engine(backbone: Backbone, layers: Sequence[str | None], batch_size: int) -> Engine:
     """Keras in inference mode; a short batch is filled up, since another shape would be compiled for itself."""
     model = stage_model(backbone, layers)
+    called = False
 
-    def run(batch: np.ndarray) -> list[np.ndarray]:
+    def run(batch: NDArray[Any]) -> list[NDArray[Any]]:
         count = len(batch)
-        if run.called and count < batch_size:
+        nonlocal called
+        if called and count < batch_size:
             batch = np.concatenate([batch, np.zeros((batch_size - count, *batch.shape[1:]), batch.dtype)])
-        run.called = True
+        called = True
         outputs = model.predict_on_batch(batch)
         return [np.asarray(output)[:count] for output in (outputs if len(layers) > 1 else [outputs])]
 
-    run.called = False
     return run
 
 
@@ -143,13 +145,13 @@ def onnx_engine(backbone: Backbone, layers: Sequence[str | None], folder: Path |
         del _SESSIONS[next(iter(_SESSIONS))]
     (given,) = session.get_inputs()
 
-    def run(batch: np.ndarray) -> list[np.ndarray]:
+    def run(batch: NDArray[Any]) -> list[NDArray[Any]]:
         return session.run(None, {given.name: batch.astype(np.float32, copy=False)})
 
     return run
 
 
-def _opened(backbone: Backbone, layers: Sequence[str | None], path: Path):
+def _opened(backbone: Backbone, layers: Sequence[str | None], path: Path) -> Any:
     session = _session(path) if path.is_file() else None
     if session is None:  # not there, or torn
         write_graph(stage_model(backbone, layers), path)
@@ -184,7 +186,7 @@ def write_graph(model: keras.Model, path: Path) -> None:
         model.export(str(temporary), format="onnx", verbose=False)
 
 
-def _session(path: Path):
+def _session(path: Path) -> Any:
     """A session, or None where the file is not a whole graph."""
     import onnxruntime
 

@@ -82,8 +82,8 @@ def change_effects(panels: Mapping[str, Mapping[str, PairedTest]]) -> Figure:
         "cannot tell": {"color": "#777777", "marker": "o", "markerfacecolor": "white"},
     }
     look = {"capsize": 2, "elinewidth": 1.5, "linestyle": "none", "markersize": 5}
-    figure, (axes,) = new_figure(6.5, 1.1 + 0.25 * len(names), 1, len(panels), sharey=True)
-    legend = {}
+    figure, (axes,) = new_figure(6.5, 1.1 + 0.25 * len(names), 1, len(panels), sharex=True, sharey=True)
+    legend: dict[str, Any] = {}  # of containers, which a legend takes as well as artists
     for place, (title, tests) in zip(axes, panels.items(), strict=True):
         for name, test in tests.items():
             kind = "cannot tell" if test.winner is None else "helps" if test.difference.value > 0 else "hurts"
@@ -98,7 +98,7 @@ def change_effects(panels: Mapping[str, Mapping[str, PairedTest]]) -> Figure:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     figure.supxlabel("change of test accuracy (points)", fontsize=11)
-    figure.legend(legend.values(), legend.keys(), loc="outside upper center", ncols=3, handlelength=1)
+    figure.legend(list(legend.values()), list(legend), loc="outside upper center", ncols=3, handlelength=1)
     return figure
 
 

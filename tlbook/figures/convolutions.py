@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook.convolution import Cost, Field, convolve
 from tlbook.plotting.style import INK, PALETTE, bare_figure
@@ -45,7 +46,7 @@ def _text(value: float, decimals: int) -> str:
     return f"{value:z.{decimals}f}".replace("-", "−")
 
 
-def _cells(axes: Axes, values: np.ndarray, *, decimals: int, bounds: tuple[float, float], size: float) -> None:
+def _cells(axes: Axes, values: NDArray[np.float64], *, decimals: int, bounds: tuple[float, float], size: float) -> None:
     """An array as coloured cells with its numbers written into them."""
     low, high = bounds
     signed = low < 0
@@ -67,13 +68,13 @@ def _square(axes: Axes, corner: tuple[float, float], side: float, **look: Any) -
     axes.add_patch(Rectangle(corner, side, side, fill=False, **look))
 
 
-def _bounds(values: np.ndarray) -> tuple[float, float]:
+def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
     """Colour range: 0 to the largest value, or symmetric where values are negative, so that 0 is always one colour."""
     largest = float(np.abs(values).max()) or 1.0
     return (-largest, largest) if values.min() < 0 else (0.0, max(largest, 1.0))
 
 
-def number_grid(arrays: Mapping[str, np.ndarray], *, decimals: int = 2, joined_by: Sequence[str] = ()) -> Figure:
+def number_grid(arrays: Mapping[str, ArrayLike], *, decimals: int = 2, joined_by: Sequence[str] = ()) -> Figure:
     """Small arrays side by side, each number written into its cell.
 
     Grey cells where no number is negative (black 0, white the largest); where some are, purple is negative, white 0 and
@@ -116,7 +117,7 @@ def number_grid(arrays: Mapping[str, np.ndarray], *, decimals: int = 2, joined_b
     return figure
 
 
-def magnified(picture: np.ndarray, row: int, column: int, size: int) -> Figure:
+def magnified(picture: ArrayLike, row: int, column: int, size: int) -> Figure:
     """A picture with a window marked, and the numbers in that window.
 
     Parameters
@@ -152,7 +153,7 @@ def magnified(picture: np.ndarray, row: int, column: int, size: int) -> Figure:
     return figure
 
 
-def kernel_step(image: np.ndarray, kernel: np.ndarray, row: int, column: int) -> Figure:
+def kernel_step(image: ArrayLike, kernel: ArrayLike, row: int, column: int) -> Figure:
     """One step of a sliding kernel: the window, times the kernel, added up, is one number of the result.
 
     Image with the window marked, kernel, products, and the result with the number marked.
@@ -194,7 +195,7 @@ def kernel_step(image: np.ndarray, kernel: np.ndarray, row: int, column: int) ->
     return figure
 
 
-def filter_grid(groups: Mapping[str, np.ndarray]) -> Figure:
+def filter_grid(groups: Mapping[str, ArrayLike]) -> Figure:
     """Filters that read a colour image, drawn as small colour images themselves, up to 16 in a line.
 
     Each filter is stretched by itself so that mid-grey stands for 0: a filter answers most where the image looks like its
@@ -219,7 +220,8 @@ def filter_grid(groups: Mapping[str, np.ndarray]) -> Figure:
     size = min(0.8, 6.4 / columns)
     lines = {title: -(-np.shape(kernels)[3] // columns) for title, kernels in groups.items()}
     figure = bare_figure(columns * size, sum(lines.values()) * (size + 0.04) + 0.32 * len(groups))
-    parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=[n * size + 0.3 for n in lines.values()]))
+    heights = [n * size + 0.3 for n in lines.values()]
+    parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, (title, kernels) in zip(parts, groups.items(), strict=True):
         part.suptitle(title, fontsize=10, x=0.01, ha="left")
         cells = part.subplots(lines[title], columns, squeeze=False).ravel()
@@ -367,8 +369,8 @@ def architecture(model: keras.Model, class_names: Sequence[str]) -> Figure:
     figure = bare_figure(7.0, 2.9, layout="tight")
     axes = figure.add_subplot()
     axes.set_axis_off()
-    edge = {"edgecolor": INK, "linewidth": 0.7}
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 8, "color": INK, "linewidth": 0.8}
+    edge: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.7}
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "color": INK, "linewidth": 0.8}
     largest, x = blocks[0][0][0], 0.0
     for number, (shape, colour) in enumerate(blocks):
         if len(shape) == 3:
@@ -434,7 +436,7 @@ def cost_bars(costs: Sequence[Cost]) -> Figure:
     return figure
 
 
-def receptive_field_map(picture: np.ndarray, fields: Mapping[str, Field]) -> Figure:
+def receptive_field_map(picture: ArrayLike, fields: Mapping[str, Field]) -> Figure:
     """What the middle unit of each stage sees, as squares on a picture, and the fields' sizes as bars.
 
     Parameters
@@ -531,7 +533,7 @@ def there_and_back(names: Sequence[str], values: Sequence[str], slopes: Sequence
     figure = bare_figure(7.0, 2.5, layout="tight")
     axes = figure.add_subplot()
     axes.set_axis_off()
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1.1}
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1.1}
     for number, (name, value, slope) in enumerate(zip(names, values, slopes, strict=True)):
         x = 1.6 * number
         axes.add_patch(Rectangle((x, -0.3), 1.1, 0.6, facecolor="#f2f2f2", edgecolor=INK, linewidth=0.8))

@@ -9,13 +9,12 @@ well a heat map agrees with it. All take flat models and models nested in others
 """
 
 import tlbook._quiet  # noqa: F401  (before Keras)
-
-from .grad_cam import grad_cam, layer_gradients
-from .inside import feature_maps, filters
-from .neighbours import embed, nearest_neighbours
-from .occlusion import occlusion_sensitivity
-from .scores import MaskScore, energy_inside, lift_difference, pointing_game, rank_correlation
-from .taps import last_maps
+from tlbook.interpret.grad_cam import grad_cam, layer_gradients
+from tlbook.interpret.inside import feature_maps, filters
+from tlbook.interpret.neighbours import embed, nearest_neighbours
+from tlbook.interpret.occlusion import occlusion_sensitivity
+from tlbook.interpret.scores import MaskScore, energy_inside, lift_difference, pointing_game, rank_correlation
+from tlbook.interpret.taps import last_maps
 
 __all__ = [
     "MaskScore",

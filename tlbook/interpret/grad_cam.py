@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .taps import (
+from tlbook.interpret.taps import (
     Tapped,
     checked_classes,
     checked_images,
@@ -19,9 +20,9 @@ from .taps import (
     last_maps,
     map_shape,
     maps_of,
-    named_layers,
     tapped,
 )
+from tlbook.transfer.structure import named_layers
 
 
 class LayerGradients(NamedTuple):
@@ -35,16 +36,16 @@ class LayerGradients(NamedTuple):
         The class whose logit was differentiated.
     """
 
-    activations: np.ndarray
-    gradients: np.ndarray
-    logits: np.ndarray
-    classes: np.ndarray
+    activations: NDArray[np.float32]
+    gradients: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    classes: NDArray[np.int64]
 
 
-_STEPS: weakref.WeakKeyDictionary[Tapped, Callable] = weakref.WeakKeyDictionary()
+_STEPS: weakref.WeakKeyDictionary[Tapped, Callable[..., Any]] = weakref.WeakKeyDictionary()
 
 
-def _step(net: Tapped) -> Callable:
+def _step(net: Tapped) -> Callable[..., Any]:
     """(images, zeros, classes or −1) → (maps, gradient, logits), with the backend in use.
 
     Zeros are added to the maps, and the score is differentiated with respect to them: that is
@@ -98,8 +99,8 @@ def _step(net: Tapped) -> Callable:
 
 def layer_gradients(
     model: keras.Model,
-    images: np.ndarray,
-    class_index: int | np.ndarray | None = None,
+    images: ArrayLike,
+    class_index: ArrayLike | None = None,
     layer: str | None = None,
     *,
     batch_size: int = 32,
@@ -130,9 +131,9 @@ def layer_gradients(
     images = checked_images(model, images)
     classes = checked_classes(class_index, len(images), n_classes)
     wanted = np.full(len(images), -1) if classes is None else classes
-    shape = map_shape(named_layers(model)[name])
+    shape = cast(tuple[int, int, int], map_shape(named_layers(model)[name]))  # a layer with maps has one
     step = _step(tapped(model, (name,)))
-    parts = []
+    parts: list[list[NDArray[np.float32]]] = []
     for some in in_batches(len(images), batch_size):
         batch = images[some].astype(np.float32)
         zeros = np.zeros((len(batch), *shape), np.float32)
@@ -144,13 +145,13 @@ def layer_gradients(
 
 def grad_cam(
     model: keras.Model,
-    images: np.ndarray,
-    class_index: int | np.ndarray | None = None,
+    images: ArrayLike,
+    class_index: ArrayLike | None = None,
     layer: str | None = None,
     *,
     upsample: bool | tuple[int, int] = False,
     batch_size: int = 32,
-) -> np.ndarray:
+) -> NDArray[np.float32]:
     r"""Gradient-weighted class activation maps (Selvaraju et al. 2017, equations 1 and 2).
 
     .. math:: L^c = \operatorname{ReLU}\Bigl(\sum_k \alpha_k^c A^k\Bigr), \qquad
@@ -199,7 +200,7 @@ def grad_cam(
     return upsampled(maps, np.shape(images)[1:3] if upsample is True else upsample)
 
 
-def upsampled(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def upsampled(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Bilinear interpolation of maps (n, h, w) to (n, *size), float32; none becomes negative."""
     if len(tuple(size)) != 2 or min(size) < 1:
         raise ValueError(f"upsample is True, False or (height, width); got {size!r}")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .taps import checked_images, functional_or_refused, in_batches, maps_of, named_layers, tapped
+from tlbook.interpret.taps import checked_images, functional_or_refused, in_batches, maps_of, tapped
+from tlbook.transfer.structure import named_layers
 
 
-def filters(model: keras.Model, layer: str | None = None) -> np.ndarray:
+def filters(model: keras.Model, layer: str | None = None) -> NDArray[np.float32]:
     """Filters that read the image, as pictures.
 
     Parameters
@@ -54,12 +56,12 @@ def filters(model: keras.Model, layer: str | None = None) -> np.ndarray:
         )
     pictures = np.moveaxis(kernel, 3, 0)
     largest = np.abs(pictures).max(axis=(1, 2, 3), keepdims=True)
-    return 0.5 + 0.5 * pictures / np.where(largest > 0, largest, 1)
+    return (0.5 + 0.5 * pictures / np.where(largest > 0, largest, 1)).astype(np.float32, copy=False)
 
 
 def feature_maps(
-    model: keras.Model, images: np.ndarray, layers: str | Sequence[str], *, batch_size: int = 32
-) -> dict[str, np.ndarray]:
+    model: keras.Model, images: ArrayLike, layers: str | Sequence[str], *, batch_size: int = 32
+) -> dict[str, NDArray[np.float32]]:
     """Outputs of layers for images, in inference mode, all layers in one pass.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
@@ -13,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from tlbook._checks import number, one_of, whole
 
 
-def _rows(features: Any, what: str, least: int = 1) -> np.ndarray:
+def _rows(features: Any, what: str, least: int = 1) -> NDArray[Any]:
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or 0 in rows.shape or len(rows) < least:
         raise ValueError(f"{what} has shape {rows.shape}; (n, d) with n ≥ {least} and d ≥ 1 is needed")
@@ -23,8 +24,8 @@ def _rows(features: Any, what: str, least: int = 1) -> np.ndarray:
 
 
 def nearest_neighbours(
-    features: np.ndarray, query: np.ndarray, k: int = 5, *, metric: str = "cosine"
-) -> tuple[np.ndarray, np.ndarray]:
+    features: ArrayLike, query: ArrayLike, k: int = 5, *, metric: str = "cosine"
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The k rows of `features` nearest to each row of `query`, nearest first.
 
     Parameters
@@ -71,8 +72,8 @@ def nearest_neighbours(
 
 
 def embed(
-    features: np.ndarray, method: str = "pca", *, standardise: bool = True, perplexity: float = 30.0, seed: int = 0
-) -> np.ndarray:
+    features: ArrayLike, method: str = "pca", *, standardise: bool = True, perplexity: float = 30.0, seed: int = 0
+) -> NDArray[np.float32]:
     """A map of features in two dimensions, made without labels.
 
     Parameters

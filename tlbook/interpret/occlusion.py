@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from tlbook._checks import one_of, whole
 from tlbook.evaluation import probabilities
+from tlbook.interpret.taps import checked_classes, checked_images, checked_logits, functional_or_refused, in_batches
 from tlbook.progress import bar
-
-from .taps import checked_classes, checked_images, checked_logits, functional_or_refused, in_batches
 
 _SCORES = ("log_odds", "probability")
 
@@ -23,7 +23,7 @@ def _corners(side: int, patch: int, stride: int) -> list[int]:
     return places if places[-1] == side - patch else [*places, side - patch]
 
 
-def _fill(fill: Any, image: np.ndarray) -> np.ndarray:
+def _fill(fill: Any, image: NDArray[Any]) -> NDArray[np.float32]:
     """Colour of the patch, float32 (channels,)."""
     channels = image.shape[-1]
     if isinstance(fill, str):
@@ -36,7 +36,7 @@ def _fill(fill: Any, image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(colour, (channels,))
 
 
-def class_score(logits: np.ndarray, classes: np.ndarray, score: str = "log_odds") -> np.ndarray:
+def class_score(logits: NDArray[Any], classes: NDArray[Any], score: str = "log_odds") -> NDArray[np.float64]:
     """Log-odds or probability of one class for each row of logits, float64 (n,)."""
     rows = np.arange(len(logits))
     if one_of(score, "score", _SCORES) == "probability":
@@ -49,8 +49,8 @@ def class_score(logits: np.ndarray, classes: np.ndarray, score: str = "log_odds"
 
 def occlusion_sensitivity(
     model: keras.Model,
-    images: np.ndarray,
-    class_index: int | np.ndarray | None = None,
+    images: ArrayLike,
+    class_index: ArrayLike | None = None,
     *,
     patch: int = 16,
     stride: int = 8,
@@ -58,7 +58,7 @@ def occlusion_sensitivity(
     score: str = "log_odds",
     batch_size: int = 64,
     progress: bool = True,
-) -> np.ndarray:
+) -> NDArray[np.float32]:
     """How far the score of a class falls when a square patch covers each place.
 
     Zeiler and Fergus (2014), section 4.2, with the score as an option. It needs no
@@ -118,15 +118,15 @@ def occlusion_sensitivity(
     with bar("occlusion", n, enabled=progress) as ticker:
         for i, image in enumerate(images.astype(np.float32)):
             colour = _fill(fill, image)
-            logits = []
+            parts = []
             for some in in_batches(len(places) + 1, batch_size):
                 batch = np.broadcast_to(image, (batch_size, *image.shape)).copy()
                 for row, number in enumerate(range(some.start, min(some.stop, len(places) + 1))):
                     if number:
                         top, left = places[number - 1]
                         batch[row, top : top + patch, left : left + patch] = colour
-                logits.append(np.asarray(model.predict_on_batch(batch)))
-            logits = np.concatenate(logits)[: len(places) + 1]
+                parts.append(np.asarray(model.predict_on_batch(batch)))
+            logits = np.concatenate(parts)[: len(places) + 1]
             index = logits[0].argmax() if classes is None else classes[i]
             scores = class_score(logits, np.full(len(logits), index), score)
             fall = np.zeros((height, width))

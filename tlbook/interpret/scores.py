@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, stats
 
 from tlbook._checks import whole
@@ -47,9 +47,9 @@ class MaskScore:
     """
 
     name: str
-    values: np.ndarray
-    areas: np.ndarray
-    others: np.ndarray
+    values: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    others: NDArray[np.float64]
     estimate: Estimate
     chance: float
     gain: Estimate
@@ -69,7 +69,7 @@ class MaskScore:
         return text + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _checked(heatmaps: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
+def _checked(heatmaps: ArrayLike, masks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     heat, inside = np.asarray(heatmaps), np.asarray(masks)
     if heat.ndim != 3 or not heat.size:
         raise ValueError(f"heatmaps have shape {heat.shape}; (n, height, width) with n ≥ 1 is needed")
@@ -85,7 +85,7 @@ def _checked(heatmaps: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(heat.astype(np.float64), 0), inside
 
 
-def _peak(heat: np.ndarray) -> tuple[int, int]:
+def _peak(heat: NDArray[np.float64]) -> tuple[int, int]:
     """Place of the largest value; of several, the one nearest to their middle.
 
     Interpolation makes small plateaus, and the first of their pixels would lie to the upper left.
@@ -94,7 +94,7 @@ def _peak(heat: np.ndarray) -> tuple[int, int]:
     return tuple(places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))])
 
 
-def _mean(values: np.ndarray, *, unit: str = "%", seed: int = 0) -> Estimate:
+def _mean(values: NDArray[np.float64], *, unit: str = "%", seed: int = 0) -> Estimate:
     if len(values) < 2:
         value = float(values[0]) if len(values) else float("nan")
         whole = (-1.0, 1.0) if unit == "points" else (0.0, 1.0)
@@ -102,7 +102,7 @@ def _mean(values: np.ndarray, *, unit: str = "%", seed: int = 0) -> Estimate:
     return bootstrap(np.mean, values, vectorized=True, unit=unit, seed=seed)
 
 
-def _others(heat: np.ndarray, inside: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _others(heat: NDArray[np.float64], inside: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Share of each map that lies inside the masks of the other images kept, averaged over these."""
     n = int(kept.sum())
     if n < 2:
@@ -114,7 +114,13 @@ def _others(heat: np.ndarray, inside: np.ndarray, kept: np.ndarray) -> np.ndarra
     return np.where(kept, shares, np.nan)
 
 
-def _score(name: str, values: np.ndarray, heat: np.ndarray, inside: np.ndarray, blank: np.ndarray) -> MaskScore:
+def _score(
+    name: str,
+    values: NDArray[np.float64],
+    heat: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    blank: NDArray[np.bool_],
+) -> MaskScore:
     kept = ~np.isnan(values)
     scored, areas, others = values[kept], inside.mean(axis=(1, 2)), _others(heat, inside, kept)
     shares = name == "pointing game"
@@ -132,7 +138,7 @@ def _score(name: str, values: np.ndarray, heat: np.ndarray, inside: np.ndarray, 
     )
 
 
-def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0) -> MaskScore:
+def pointing_game(heatmaps: ArrayLike, masks: ArrayLike, *, tolerance: int = 0) -> MaskScore:
     """Share of the images whose hottest pixel lies inside the mask (Zhang et al. 2018).
 
     Parameters
@@ -171,7 +177,7 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
     """
     heat, inside = _checked(heatmaps, masks)
     whole(tolerance, "tolerance", 0, of="pixels")
-    full = inside.any(axis=(1, 2))
+    full = np.atleast_1d(inside.any(axis=(1, 2)))
     if tolerance:
         inside = np.stack(
             [
@@ -187,7 +193,7 @@ def pointing_game(heatmaps: np.ndarray, masks: np.ndarray, *, tolerance: int = 0
     return _score("pointing game", values, points, inside, blank & full)
 
 
-def energy_inside(heatmaps: np.ndarray, masks: np.ndarray) -> MaskScore:
+def energy_inside(heatmaps: ArrayLike, masks: ArrayLike) -> MaskScore:
     """Share of the heat that lies inside the mask (Wang et al. 2020, section 4.3).
 
     Parameters
@@ -244,7 +250,7 @@ def lift_difference(first: MaskScore, second: MaskScore) -> Estimate:
     return _mean(differences[~np.isnan(differences)], unit="points")
 
 
-def rank_correlation(heatmaps: np.ndarray, others: np.ndarray) -> Estimate:
+def rank_correlation(heatmaps: ArrayLike, others: ArrayLike) -> Estimate:
     """Mean over images of Spearman's rank correlation between two heat maps.
 
     The measure of Adebayo et al. (2018) for their sanity check: does a map stay

@@ -15,8 +15,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
+from tlbook.backbones import Backbone
 from tlbook.transfer.structure import as_model, find_layer, named_layers
 
 _CONVOLUTIONS = (
@@ -90,7 +92,7 @@ class Tapped:
         self._met.append(name)
         return self.taps[name](outputs)
 
-    def activations(self, images: Any) -> dict[str, np.ndarray]:
+    def activations(self, images: ArrayLike) -> dict[str, NDArray[np.float32]]:
         """What the layers give for a batch of images, in inference mode."""
         self.model(images, training=False)
         seen = {name: keras.ops.convert_to_numpy(tap.flow["seen"]) for name, tap in self.taps.items()}
@@ -99,7 +101,7 @@ class Tapped:
         return seen
 
 
-_KEPT: weakref.WeakKeyDictionary[keras.Model, dict] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[keras.Model, dict[tuple[str, ...], Tapped]] = weakref.WeakKeyDictionary()
 
 
 def tapped(model: keras.Model, names: Sequence[str]) -> Tapped:
@@ -111,7 +113,7 @@ def tapped(model: keras.Model, names: Sequence[str]) -> Tapped:
     return kept[key]
 
 
-def functional_or_refused(model: object) -> keras.Model:
+def functional_or_refused(model: keras.Model | Backbone) -> keras.Model:
     """A model whose graph of layers is known, with one image input and one output.
 
     Raises
@@ -140,7 +142,8 @@ def map_shape(layer: keras.layers.Layer) -> tuple[int, int, int] | None:
         return None
     if len(shape) != 4 or None in shape[1:]:
         return None
-    return tuple(int(side) for side in shape[1:])
+    height, width, channels = shape[1:]
+    return int(height), int(width), int(channels)
 
 
 def maps_of(model: keras.Model, name: str) -> str:
@@ -191,7 +194,7 @@ def last_maps(model: keras.Model) -> str:
     return found[-1]
 
 
-def checked_images(model: keras.Model, images: Any) -> np.ndarray:
+def checked_images(model: keras.Model, images: ArrayLike) -> NDArray[Any]:
     """Images (n, height, width, channels) as this model takes them: uint8, or finite floats.
 
     Raises
@@ -240,7 +243,7 @@ def checked_logits(model: keras.Model) -> int:
     return int(shape[1])
 
 
-def checked_classes(class_index: Any, n: int, n_classes: int) -> np.ndarray | None:
+def checked_classes(class_index: ArrayLike | None, n: int, n_classes: int) -> NDArray[np.int64] | None:
     """Class of each image, int64 (n,); None where the predicted class is meant.
 
     Raises

@@ -167,7 +167,7 @@ def accuracy_by_layer(
     """
     some(results, "accuracy_by_layer", "layer")
     several = isinstance(next(iter(results.values())), Mapping)
-    series: Mapping[str, Mapping[str, Any]] = results if several else {"": results}  # type: ignore
+    series: Mapping[str, Mapping[str, Any]] = results if several else {"": results}
     figure, ((axes,),) = new_figure(6.0, 3.7)
     layers = list(next(iter(series.values())))
     for index, ((name, points), look) in enumerate(zip(series.items(), looks(len(series)), strict=True)):

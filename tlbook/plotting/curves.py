@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from tlbook.evaluation import PrecisionRecall, Reliability, Roc
 from tlbook.plotting.marks import class_dots, write_in_cell
@@ -103,7 +104,7 @@ def training_curves(history: Any, *, best_epoch: int | None = None, width: float
 
 
 @styled
-def confusion(matrix: Any, class_names: Sequence[str]) -> Figure:
+def confusion(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
     """A confusion matrix: counts, and in percent of the true class.
 
     Parameters
@@ -259,7 +260,9 @@ def precision_recall(
 
 
 @styled
-def feature_map_2d(points: Any, labels: Any, class_names: Sequence[str], *, marked: Any = None) -> Figure:
+def feature_map_2d(
+    points: ArrayLike, labels: ArrayLike, class_names: Sequence[str], *, marked: ArrayLike | None = None
+) -> Figure:
     """A map of features reduced to two dimensions, coloured and marked by class.
 
     Parameters

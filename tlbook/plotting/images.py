@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
 from tlbook.evaluation.inputs import class_probabilities
@@ -17,7 +18,7 @@ from tlbook.plotting.style import new_figure, styled
 __all__ = ["error_gallery", "image_grid"]
 
 
-def shown(images: Any) -> list[np.ndarray]:
+def shown(images: Any) -> list[NDArray[Any]]:
     """Each image as something Matplotlib shows without rescaling surprises."""
     listed = [np.asarray(image) for image in images]
     if not listed:
@@ -109,7 +110,9 @@ def image_grid(
 
 
 @styled
-def error_gallery(images: Any, labels: Any, probabilities: Any, class_names: Sequence[str], *, n: int = 12) -> Figure:
+def error_gallery(
+    images: Any, labels: ArrayLike, probabilities: ArrayLike, class_names: Sequence[str], *, n: int = 12
+) -> Figure:
     """The most confident mistakes, the worst first.
 
     Over each image stand the class the model saw with its probability, and

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import some
 from tlbook.plotting.images import shown
@@ -20,14 +21,14 @@ __all__ = ["feature_maps", "heat_maps"]
 _HEAT = "inferno"  # dark to light in even steps, so that it reads without colour as well
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def _grey(image: NDArray[Any]) -> NDArray[np.float64]:
     """Luminance of an image, 0 to 1, with the contrast taken down to make room for the heat."""
     scale = 255.0 if image.dtype.kind in "iu" else 1.0
     grey = image / scale if image.ndim == 2 else (image[..., :3] / scale) @ [0.2126, 0.7152, 0.0722]
     return 0.15 + 0.7 * np.clip(grey, 0, 1)
 
 
-def blended(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def blended(image: NDArray[Any], heat: NDArray[Any]) -> NDArray[np.float64]:
     """Image in grey under the heat's colours; the hotter, the more colour."""
     top = heat.max()
     share = np.maximum(heat, 0) / top if top > 0 else np.zeros_like(heat)
@@ -35,7 +36,7 @@ def blended(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return (1 - weight) * _grey(image)[..., None] + weight * mpl.colormaps[_HEAT](share)[..., :3]
 
 
-def _outline(axes: Axes, mask: np.ndarray) -> None:
+def _outline(axes: Axes, mask: NDArray[Any]) -> None:
     """The mask's edge, white on black, seen on any ground."""
     if mask.any() and not mask.all():
         # A frame of False, so that a mask at the image's edge is closed there.
@@ -47,11 +48,11 @@ def _outline(axes: Axes, mask: np.ndarray) -> None:
 
 @styled
 def heat_maps(
-    images: Any,
-    rows: Mapping[str, Any],
+    images: ArrayLike,
+    rows: Mapping[str, ArrayLike],
     labels: Sequence[str] | None = None,
     *,
-    masks: Any = None,
+    masks: ArrayLike | None = None,
     peaks: bool = False,
     width: float = 6.4,
 ) -> Figure:
@@ -89,7 +90,7 @@ def heat_maps(
     some(rows, "heat_maps", "row of maps, by its name")
     checked = {name: np.asarray(maps, dtype=float) for name, maps in rows.items()}
     outlines = None if masks is None else np.asarray(masks, dtype=float)
-    for name, maps in (checked if masks is None else {**checked, "masks": outlines}).items():
+    for name, maps in (checked if outlines is None else {**checked, "masks": outlines}).items():
         if maps.shape != (n, *size):
             raise ValueError(f"{name} has shape {maps.shape}; {n} images of {size[0]} × {size[1]} need {(n, *size)}")
     if labels is not None and len(labels) != n:
@@ -120,7 +121,7 @@ def heat_maps(
 
 
 def feature_maps(
-    rows: Mapping[str, np.ndarray], *, picture: np.ndarray | None = None, columns: int = 6, strongest: bool = False
+    rows: Mapping[str, ArrayLike], *, picture: ArrayLike | None = None, columns: int = 6, strongest: bool = False
 ) -> Figure:
     """Feature maps as pictures, one row for each stage.
 

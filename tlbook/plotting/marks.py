@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from tlbook.evaluation.inputs import classes
 from tlbook.plotting.style import INK, PALETTE, Summary, looks, new_figure, percent_axis, text_on
@@ -59,7 +60,11 @@ def result_rows(
     """
     for row, (name, one) in enumerate(results.items()):
         if one.centre < lowest:
-            edge = {"xycoords": ("axes fraction", "data"), "xytext": (3, 0), "textcoords": "offset points"}
+            edge: dict[str, Any] = {
+                "xycoords": ("axes fraction", "data"),
+                "xytext": (3, 0),
+                "textcoords": "offset points",
+            }
             axes.annotate(
                 f"◀ {100 * one.centre:.0f}", (0, row), **edge, va="center", fontsize=10, color=PALETTE["blue"]
             )
@@ -77,8 +82,9 @@ def result_rows(
 
 def write_in_cell(axes: Axes, image: AxesImage, row: int, column: int, text: str, **look: Any) -> None:
     """A text in the middle of an image's cell, black or white as its colour asks for."""
-    colour = text_on(image.cmap(image.norm(image.get_array()[row, column])))
-    axes.text(column, row, text, ha="center", va="center", color=colour, **look)
+    values: Any = image.get_array()
+    colour: Any = image.cmap(image.norm(values[row, column]))
+    axes.text(column, row, text, ha="center", va="center", color=text_on(colour), **look)
 
 
 def class_dots(axes: Axes, points: Any, labels: Any, class_names: Sequence[str], *, what: str, size: float) -> None:
@@ -98,21 +104,25 @@ def class_dots(axes: Axes, points: Any, labels: Any, class_names: Sequence[str],
     if truth.max() >= len(class_names):
         raise ValueError(f"label {truth.max()} has no name among {len(class_names)} class names")
     for number, (name, look) in enumerate(zip(class_names, looks(len(class_names)), strict=True)):
-        marks = {"marker": look["marker"], "color": look["color"], "label": name}
-        axes.scatter(*points[truth == number].T, s=size, alpha=0.6, linewidths=0, **marks)
+        x, y = points[truth == number].T
+        marks: dict[str, Any] = {"marker": look["marker"], "color": look["color"], "label": name}
+        axes.scatter(x, y, s=size, alpha=0.6, linewidths=0, **marks)
 
 
 def picture_axes(
     width: float, height: float, rows: int, columns: int, *, w_pad: float = 0.02, **options: Any
-) -> tuple[Figure, np.ndarray]:
+) -> tuple[Figure, NDArray[Any]]:
     """A figure of panels without axes, close to each other."""
     figure, axes = new_figure(width, height, rows, columns, **options)
-    figure.get_layout_engine().set(w_pad=w_pad, h_pad=0.02, wspace=0.01, hspace=0.01)
+    layout: Any = figure.get_layout_engine()  # the constrained one of the style
+    layout.set(w_pad=w_pad, h_pad=0.02, wspace=0.01, hspace=0.01)
     for place in axes.ravel():
         place.axis("off")
     return figure, axes
 
 
-def write_over(axes: Axes, text: str, *, warn: bool = False, loc: str = "center", **look: Any) -> None:
+def write_over(
+    axes: Axes, text: str, *, warn: bool = False, loc: Literal["left", "center", "right"] = "center", **look: Any
+) -> None:
     """A text over a picture, in another colour where it is a warning."""
     axes.set_title(text, fontsize=10, pad=3, loc=loc, color=PALETTE["vermilion"] if warn else INK, **look)

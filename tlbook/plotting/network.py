@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
@@ -12,7 +13,7 @@ from tlbook.plotting.style import FROZEN, INK, PALETTE, new_figure, styled
 
 __all__ = ["network_diagram"]
 
-_PLAIN = {"facecolor": "#EEEEEE", "edgecolor": INK}
+_PLAIN: dict[str, Any] = {"facecolor": "#EEEEEE", "edgecolor": INK}
 
 
 @styled
@@ -48,10 +49,10 @@ def network_diagram(backbone: Backbone, class_names: Sequence[str], *, trained: 
     def side(pixels: int) -> float:
         return 0.3 + 1.5 * (pixels / backbone.input_size) ** 0.5
 
-    edge = {"edgecolor": INK, "linewidth": 0.8}
+    edge: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.8}
     trained_look, frozen_look = {"facecolor": PALETTE["orange"], **edge}, FROZEN | edge
 
-    def fill(name: str) -> dict:
+    def fill(name: str) -> dict[str, Any]:
         return trained_look if name in trained else frozen_look
 
     figure, ((axes,),) = new_figure(7.5, 3.1)

@@ -21,8 +21,10 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from tlbook.evaluation import Estimate, SeedSpread
 
@@ -40,14 +42,14 @@ PALETTE: dict[str, str] = {
 """Okabe and Ito's colours in the order of use; their yellow is too faint on white."""
 
 INK = "#222222"
-TURNED = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}  # of long names under an axis
-DOTTED = {"color": "#666666", "linestyle": ":", "linewidth": 1.5}  # chance, guessing, agreement
-FROZEN = {"facecolor": "#9ECAE1", "hatch": "//"}  # of a part of a network that is not trained
+TURNED: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}  # of long names under an axis
+DOTTED: dict[str, Any] = {"color": "#666666", "linestyle": ":", "linewidth": 1.5}  # chance, guessing, agreement
+FROZEN: dict[str, Any] = {"facecolor": "#9ECAE1", "hatch": "//"}  # of a part of a network that is not trained
 
 _P = ParamSpec("_P")
 _MARKERS = "osD^vPX"
 _LINES = ["-", "--", "-.", ":"]
-_RC = {
+_RC: dict[Any, Any] = {
     "figure.facecolor": "white",
     "figure.edgecolor": "white",
     "savefig.facecolor": "white",
@@ -84,7 +86,7 @@ _RC = {
     "lines.markersize": 6,
     "lines.solid_capstyle": "round",
     "image.interpolation": "nearest",
-    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+    "axes.prop_cycle": cycler(color=list(PALETTE.values())),
 }
 
 
@@ -101,7 +103,7 @@ def style() -> Iterator[None]:
 
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any
-) -> tuple[Figure, np.ndarray]:
+) -> tuple[Figure, NDArray[Any]]:
     """A figure and its axes, always as a 2-D array. Call it inside :func:`style`.
 
     Pyplot makes it, since the first such figure is what tells a notebook to show figures as pictures, and forgets it:

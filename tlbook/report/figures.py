@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tlbook import evaluation
@@ -53,14 +54,14 @@ def _address(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def thumbnail(pixels: np.ndarray, alt: str) -> Picture:
+def thumbnail(pixels: NDArray[Any], alt: str) -> Picture:
     """A photo, uint8 (height, width, 3)."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.BILINEAR).save(buffer, "PNG")
     return Picture(_address(buffer.getvalue()), SHOWN, SHOWN, alt)
 
 
-def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def overlay(pixels: NDArray[Any], heat: NDArray[np.float32]) -> NDArray[Any]:
     """A photo in grey under its heat map, which is scaled to its own largest value."""
     from tlbook.plotting.maps import blended
 
@@ -119,7 +120,7 @@ def calibration(report: Report) -> Picture:
     from tlbook import plotting
 
     results = {"as it is" if report.scaled else "": _answers(report).reliability}
-    if report.scaled:
+    if report.scaled and report.temperature is not None:
         results[f"temperature {report.temperature:.2f}"] = _answers(report, report.temperature).reliability
     caption = "Accuracy against confidence in bins, with intervals; on the dotted line they agree. Below, the images of each bin."
     alt = f"Reliability diagram: the expected calibration error is {report.calibration['ece']:.3f}"

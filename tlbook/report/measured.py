@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook import evaluation
 from tlbook._checks import whole
@@ -92,7 +93,7 @@ class Report:
     overall: dict[str, Any]
     means: dict[str, Any]
     classes: dict[str, dict[str, Any]]
-    confusion: np.ndarray
+    confusion: NDArray[Any]
     calibration: dict[str, Any]
     temperature: float | None
     scaled: dict[str, Any] | None
@@ -101,8 +102,8 @@ class Report:
     mistakes: tuple[Mistake, ...]
     n_mistakes: int
     notes: tuple[str, ...]
-    labels: np.ndarray
-    logits: np.ndarray
+    labels: NDArray[Any]
+    logits: NDArray[Any]
 
     @property
     def accuracy(self) -> Estimate:
@@ -130,7 +131,7 @@ class Report:
             "notes": list(self.notes),
         }
 
-    def save(self, path: str | os.PathLike, training: page.Training | None = None) -> Path:
+    def save(self, path: str | os.PathLike[str], training: page.Training | None = None) -> Path:
         """Write a page with styles, figures and the mistakes' images inside, whole or not at all; an existing file is replaced.
 
         Parameters
@@ -155,7 +156,7 @@ def evaluate(
     test: Split,
     *,
     validation: Split | tuple[Any, Any] | None = None,
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     mistakes: int = 12,
     confidence: float = 0.95,
     batch_size: int = 64,
@@ -260,7 +261,7 @@ def evaluate(
     )
 
 
-def _logits(model: Any, split: Split, batch_size: int) -> np.ndarray:
+def _logits(model: Any, split: Split, batch_size: int) -> NDArray[np.float64]:
     """Finite logits (n, N) for the images of a split and its N classes."""
     if hasattr(model, "predict_on_batch"):
         logits = _keras_logits(model, split, batch_size)
@@ -277,14 +278,14 @@ def _logits(model: Any, split: Split, batch_size: int) -> np.ndarray:
     return logits
 
 
-def _keras_logits(model: Any, split: Split, batch_size: int) -> np.ndarray:
+def _keras_logits(model: Any, split: Split, batch_size: int) -> NDArray[Any]:
     shape = tuple(model.input_shape) if not isinstance(model.input_shape, list) else ()
     if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2]:
         raise ValueError(
             f"the model takes inputs of shape {model.input_shape}; images of one known, square size, "
             "(None, size, size, 3), are needed. Otherwise give a function from the split to logits"
         )
-    results = []
+    results: list[NDArray[Any]] = []
     for images, _ in split.batches(shape[1], batch_size):
         count = len(images)
         if results and count < batch_size:  # a last batch of another shape would be compiled for itself
@@ -314,7 +315,7 @@ def _temperature(model: Any, validation: Any, n_classes: int, batch_size: int, n
 
 
 def _groups(
-    labels: np.ndarray, guess: np.ndarray, groups: Any, confidence: float, notes: list[str]
+    labels: NDArray[Any], guess: NDArray[Any], groups: Any, confidence: float, notes: list[str]
 ) -> tuple[dict[str, Estimate], tuple[str, Estimate] | None]:
     if groups is None:
         return {}, None

@@ -9,9 +9,10 @@ import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import evaluation
 from tlbook.evaluation import Estimate, Reliability
@@ -38,13 +39,13 @@ class Answers:
         Of the bootstraps.
     """
 
-    labels: np.ndarray
-    p: np.ndarray
+    labels: NDArray[Any]
+    p: NDArray[Any]
     confidence: float = 0.95
     seed: int = 0
 
     @property
-    def guess(self) -> np.ndarray:
+    def guess(self) -> NDArray[Any]:
         return self.p.argmax(axis=1)
 
     @functools.cached_property
@@ -120,7 +121,13 @@ def _averaged(metric: Callable[[Any, Any], float]) -> Callable[[Answers], Estima
         each = np.array([metric(a.labels[i : i + 1], a.p[i : i + 1]) for i in range(n)])
         if n < 2 or not np.isfinite(each).all():
             return Estimate(metric(a.labels, a.p), 0.0, math.inf, n, a.confidence, "")
-        options = {"confidence": a.confidence, "seed": a.seed, "vectorized": True, "n_resamples": 1000, "unit": ""}
+        options: dict[str, Any] = {
+            "confidence": a.confidence,
+            "seed": a.seed,
+            "vectorized": True,
+            "n_resamples": 1000,
+            "unit": "",
+        }
         return evaluation.bootstrap(np.mean, each, **options)
 
     return compute
@@ -186,7 +193,7 @@ def measured(part: str, answers: Answers, *positive: int) -> dict[str, Estimate 
     return {one.name: one.compute(answers, *positive) for one in table(part)}
 
 
-def number(value: float) -> float | None:
+def number(value: SupportsFloat) -> float | None:
     """A float for JSON, which has neither NaN nor infinity."""
     value = float(value)
     return round(value, _DIGITS) if math.isfinite(value) else None

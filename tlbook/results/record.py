@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook.results.rows import plain, row_key
 
@@ -143,7 +144,7 @@ class Record:
                 )
         return replace(self, rows=tuple(rows))
 
-    def column(self, name: str) -> np.ndarray:
+    def column(self, name: str) -> NDArray[Any]:
         """One setting or value of every row, shape (rows,).
 
         Rows without it (or with None) give NaN among numbers; text comes as an

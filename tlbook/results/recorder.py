@@ -117,13 +117,12 @@ class Recorder:
         if self.path.exists() and not restart:
             self._seen = self.path.read_text(encoding="utf-8")
             self._record = parse(self.path)
-            self._check_conditions(given)
+            self._check_conditions(self._record.conditions, given)
         elif self.path.exists():
             self._seen = self.path.read_text(encoding="utf-8")
         self._conditions = given
 
-    def _check_conditions(self, given: dict[str, Any]) -> None:
-        held = self._record.conditions
+    def _check_conditions(self, held: dict[str, Any], given: dict[str, Any]) -> None:
         for key in sorted(held.keys() | given.keys()):
             if held.get(key) != given.get(key):
                 raise ValueError(
@@ -208,7 +207,7 @@ class Recorder:
         if current is None:
             raise ValueError(f"{self.path.name} was removed while rows were being added; run the command again")
         self._record = parse(self.path)
-        self._check_conditions(self._conditions)
+        self._check_conditions(self._record.conditions, self._conditions)
         self._seen = current
 
     def _save(self, settings: dict[str, Any], values: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ the dials that shift a drawing in one factor are in `SHIFTS`, and `shortcut`.
 This module stands alone: it needs NumPy, Pillow and rich, and no deep-learning library.
 """
 
-from .cues import all_cues_accuracy, single_cue_accuracy
-from .factors import (
+from tlbook.sketches.cues import all_cues_accuracy, single_cue_accuracy
+from tlbook.sketches.factors import (
     COLOURS,
     FACTORS,
     SOURCE_SPECIES,
@@ -19,8 +19,8 @@ from .factors import (
     Number,
     parse,
 )
-from .scene import Sketch, draw, render
-from .sets import (
+from tlbook.sketches.scene import Sketch, draw, render
+from tlbook.sketches.sets import (
     RELEASE,
     SPLITS,
     SketchSet,
@@ -30,7 +30,7 @@ from .sets import (
     release_factors,
     release_set,
 )
-from .shifts import (
+from tlbook.sketches.shifts import (
     SHIFTS,
     SHORTCUT_BACKGROUNDS,
     Shift,
@@ -43,7 +43,7 @@ from .shifts import (
     shortcut,
     small,
 )
-from .species import prior, sample
+from tlbook.sketches.species import prior, sample
 
 __all__ = [
     "COLOURS",

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .canvas import RGB, Canvas, curve, ellipse, hls, mix, tone
-from .factors import Factors
+from tlbook.sketches.canvas import RGB, Canvas, curve, ellipse, hls, mix, tone
+from tlbook.sketches.factors import Factors
 
 
 def background(factors: Factors, side: int, rng: np.random.Generator) -> Image.Image:

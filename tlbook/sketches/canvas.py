@@ -7,6 +7,7 @@ import colorsys
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 RGB = tuple[int, int, int]
@@ -77,7 +78,7 @@ def fur(name: str, hue_shift: float, light_shift: float) -> RGB:
 _CIRCLE = {n: np.linspace(0, 2 * math.pi, n, endpoint=False) for n in (12, 20, 32, 72)}
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0, n: int = 32) -> np.ndarray:
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0, n: int = 32) -> NDArray[np.float64]:
     """Points (n, 2) of an ellipse, turned clockwise by some degrees."""
     t = _CIRCLE[n]
     points = np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1)
@@ -86,14 +87,14 @@ def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0, n: int
     return points + (x, y)
 
 
-def turn(points: np.ndarray, degrees: float) -> np.ndarray:
+def turn(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
     """Points turned clockwise about the origin (y points down)."""
     a = math.radians(degrees)
     c, s = math.cos(a), math.sin(a)
     return points @ np.array([[c, s], [-s, c]])
 
 
-def curve(*anchors: tuple[float, float], steps: int = 7) -> np.ndarray:
+def curve(*anchors: tuple[float, float], steps: int = 7) -> NDArray[np.float64]:
     """Points along quadratic Bézier pieces: on-curve, control, on-curve, control, …"""
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = []
@@ -137,29 +138,29 @@ class Pen:
         self.matrix = np.array([[c, s], [-s, c]])
         self.origin = np.array([x, y])
 
-    def pixels(self, points: np.ndarray) -> list[float]:
+    def pixels(self, points: NDArray[np.float64]) -> list[float]:
         """Flat list x0, y0, x1, y1, … of pixel coordinates."""
         return (np.asarray(points) @ self.matrix + self.origin).ravel().tolist()
 
-    def fill(self, points: np.ndarray, colour: RGB, alpha: float = 1, part: int | None = None) -> None:
+    def fill(self, points: NDArray[np.float64], colour: RGB, alpha: float = 1, part: int | None = None) -> None:
         """Fill a polygon; `part` also enters it in the label map."""
         flat = self.pixels(points)
         self.canvas.draw.polygon(flat, fill=(*colour, round(255 * alpha)))
         if part is not None:
             self.canvas.label_draw.polygon(flat, fill=part)
 
-    def stroke(self, points: np.ndarray, colour: RGB, width: float, alpha: float = 1) -> None:
+    def stroke(self, points: NDArray[np.float64], colour: RGB, width: float, alpha: float = 1) -> None:
         """Draw an open line, `width` in units."""
         pixels = max(1, round(width * self.unit))
         self.canvas.draw.line(self.pixels(points), fill=(*colour, round(255 * alpha)), width=pixels, joint="curve")
 
-    def stencil(self, points: np.ndarray) -> Image.Image:
+    def stencil(self, points: NDArray[np.float64]) -> Image.Image:
         """Mask ("L") of a polygon, to keep patterns inside it."""
         mask = Image.new("L", self.canvas.picture.size, 0)
         ImageDraw.Draw(mask).polygon(self.pixels(points), fill=255)
         return mask
 
-    def fill_inside(self, shapes: list[np.ndarray], colour: RGB, alpha: float, stencil: Image.Image) -> None:
+    def fill_inside(self, shapes: list[NDArray[np.float64]], colour: RGB, alpha: float, stencil: Image.Image) -> None:
         """Fill several polygons, only where the stencil is set, and evenly where they overlap."""
         mask = Image.new("L", self.canvas.picture.size, 0)
         draw = ImageDraw.Draw(mask)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .factors import FACTORS, Choice, Factors
+from tlbook.sketches.factors import FACTORS, Choice, Factors
 
 CUES = tuple(name for name in FACTORS if name not in ("species", "chance") and not name.endswith("seed"))
 
 
-def cue_table(records: Sequence[Factors], names: Sequence[str] = CUES) -> np.ndarray:
+def cue_table(records: Sequence[Factors], names: Sequence[str] = CUES) -> NDArray[np.float64]:
     """Factors as numbers, float64 (n, len(names)); a word is its place among its choices."""
     columns = []
     for name in names:

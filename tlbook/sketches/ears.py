@@ -7,11 +7,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .canvas import EARS, RGB, curve, ellipse, mix, tone, turn
+from tlbook.sketches.canvas import EARS, RGB, curve, ellipse, mix, tone, turn
 
 if TYPE_CHECKING:
-    from .portrait import Sitter
+    from tlbook.sketches.portrait import Sitter
 
 _MIRROR = np.array([-1.0, 1.0])
 
@@ -40,7 +41,7 @@ def _both(sitter: Sitter) -> None:
             sitter.head.fill(points + (-0.05 * factors.yaw, 0), colour, part=EARS)
 
 
-def _shapes(sitter: Sitter, wobble: float, width_share: float) -> list[tuple[np.ndarray, RGB]]:
+def _shapes(sitter: Sitter, wobble: float, width_share: float) -> list[tuple[NDArray[np.float64], RGB]]:
     """Polygons and colours of the right ear, back to front, in the head's frame."""
     factors, h = sitter.factors, sitter.half_height
     kind, length, width = factors.ear_kind, factors.ear_size, factors.ear_width / 2 * width_share

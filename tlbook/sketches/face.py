@@ -7,11 +7,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .canvas import EYES, HEAD, IRIS, MUZZLE, NOSE, RGB, Pen, curve, ellipse, luminance, mix, tone, turn
+from tlbook.sketches.canvas import EYES, HEAD, IRIS, MUZZLE, NOSE, RGB, Pen, curve, ellipse, luminance, mix, tone, turn
 
 if TYPE_CHECKING:
-    from .portrait import Sitter
+    from tlbook.sketches.portrait import Sitter
 
 _WHITE: RGB = (255, 255, 255)
 _DARK: RGB = (34, 26, 30)
@@ -32,7 +33,14 @@ def eyes(sitter: Sitter) -> None:
         y = factors.eye_y * h
         size = factors.eye_size
 
-        def place(points: np.ndarray, side=side, x=x, y=y, size=size, narrow=narrow) -> np.ndarray:
+        def place(
+            points: NDArray[np.float64],
+            side: int = side,
+            x: float = x,
+            y: float = y,
+            size: float = size,
+            narrow: float = narrow,
+        ) -> NDArray[np.float64]:
             return turn(points * (size * narrow, size), -side * factors.eye_slant) + (x, y)
 
         if factors.eye_y < -0.6:  # eyes that stand above the head sit on a bump of it

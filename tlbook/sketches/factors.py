@@ -207,7 +207,7 @@ FACTORS: dict[str, Number | Choice] = {
 }
 
 
-class Factors(Mapping):
+class Factors(Mapping[str, Any]):
     """One drawing's complete record: an immutable mapping, also readable as attributes.
 
     Parameters
@@ -240,7 +240,7 @@ class Factors(Mapping):
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a record cannot be changed; use replace({name}=...)")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._values,)
 
     def __getitem__(self, name: str) -> Any:

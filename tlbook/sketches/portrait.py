@@ -7,10 +7,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from . import ears, face
-from .canvas import BODY, HEAD, RGB, Canvas, Pen, curve, ellipse, fur, hls, luminance, tone, turn
-from .factors import Factors
+from tlbook.sketches import ears, face
+from tlbook.sketches.canvas import BODY, HEAD, RGB, Canvas, Pen, curve, ellipse, fur, hls, luminance, tone, turn
+from tlbook.sketches.factors import Factors
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Sitter:
     main: RGB
     second: RGB
     line: RGB
-    outline: np.ndarray
+    outline: NDArray[np.float64]
     rng: np.random.Generator
 
     @property
@@ -71,7 +72,7 @@ def portrait(canvas: Canvas, factors: Factors) -> None:
     ears.before(sitter)
 
 
-def _outline(factors: Factors, half_height: float, rng: np.random.Generator) -> np.ndarray:
+def _outline(factors: Factors, half_height: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Outline of the head, (72, 2): a squarish ellipse, tapered, with tufts and rough fur."""
     t = np.linspace(0, 2 * math.pi, 72, endpoint=False)
     c, s = np.cos(t), np.sin(t)
@@ -171,7 +172,7 @@ def _head(sitter: Sitter) -> None:
             pen.fill_inside([ellipse(*at, 0.17, 0.11)], (244, 120, 130), 0.55 * factors.blush, inside)
 
 
-def _pattern(kind: str, h: float, rng: np.random.Generator) -> list[np.ndarray]:
+def _pattern(kind: str, h: float, rng: np.random.Generator) -> list[NDArray[np.float64]]:
     """Polygons of a fur pattern for a head of half height h."""
     if kind == "stripes":  # a tabby's: three on the forehead, three on either cheek
         shapes = []
@@ -202,7 +203,7 @@ def _pattern(kind: str, h: float, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
-def _marking(sitter: Sitter) -> list[np.ndarray]:
+def _marking(sitter: Sitter) -> list[NDArray[np.float64]]:
     """Polygons of a face marking."""
     factors, h = sitter.factors, sitter.half_height
     kind, dx = factors.marking, sitter.eye_shift

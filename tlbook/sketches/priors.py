@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .distributions import Normal, Sometimes, Uniform, Whole, Words
-from .factors import FACTORS, SEED_MAX, Choice
+from tlbook.sketches.distributions import Normal, Sometimes, Uniform, Whole, Words
+from tlbook.sketches.factors import FACTORS, SEED_MAX, Choice
 
 
 def _any_of(name: str) -> Words:

@@ -7,15 +7,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from tlbook._checks import whole
-
-from .background import background, clutter
-from .canvas import COVER, EARS, EYES, HEAD, MUZZLE, NOTHING, Canvas, curve, ellipse, hls, tone
-from .factors import Factors
-from .portrait import portrait
-from .species import sample
+from tlbook.sketches.background import background, clutter
+from tlbook.sketches.canvas import COVER, EARS, EYES, HEAD, MUZZLE, NOTHING, Canvas, curve, ellipse, hls, tone
+from tlbook.sketches.factors import Factors
+from tlbook.sketches.portrait import portrait
+from tlbook.sketches.species import sample
 
 PARTS = {"head": (HEAD, EYES, MUZZLE), "ears": (EARS,), "eyes": (EYES,), "muzzle": (MUZZLE,)}
 
@@ -31,13 +31,13 @@ class Sketch:
         The record it was drawn from.
     """
 
-    def __init__(self, image: np.ndarray, factors: Factors, labels: Image.Image) -> None:
+    def __init__(self, image: NDArray[np.uint8], factors: Factors, labels: Image.Image) -> None:
         self.image = image
         self.factors = factors
         self._labels = labels
 
     @cached_property
-    def masks(self) -> dict[str, np.ndarray]:
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
         """Where the *visible* part of head, ears, eyes and muzzle lies.
 
         bool arrays (size, size). The head's mask holds the face, so eyes and muzzle are
@@ -144,7 +144,7 @@ def _occluder(canvas: Canvas, factors: Factors) -> None:
             pen.fill(ellipse(px, py, r, r), (246, 248, 252))
 
 
-def _photograph(picture: Image.Image, canvas: Canvas, factors: Factors, size: int) -> np.ndarray:
+def _photograph(picture: Image.Image, canvas: Canvas, factors: Factors, size: int) -> NDArray[np.uint8]:
     """Light, blur, tone curve and noise: from the drawn picture to uint8 pixels."""
     pixels = np.asarray(picture, dtype=np.float32) / 255
     grid = (np.arange(size, dtype=np.float32) + 0.5) / size
@@ -152,8 +152,8 @@ def _photograph(picture: Image.Image, canvas: Canvas, factors: Factors, size: in
     reach = factors.scale / 2
     # Over the animal the light falls off as on a ball, over the rest as on a wall.
     across = (grid - factors.x)[None, :] * math.sin(a) - (grid - factors.y)[:, None] * math.cos(a)
-    animal = canvas.labels.point([0 if code == NOTHING else 255 for code in range(256)])
-    animal = np.asarray(animal.reduce(canvas.side // size), dtype=np.float32) / 255
+    drawn = canvas.labels.point([0 if code == NOTHING else 255 for code in range(256)])
+    animal = np.asarray(drawn.reduce(canvas.side // size), dtype=np.float32) / 255
     ball = np.clip(across / reach, -1.4, 1.4)
     field = 1 + factors.shade * (0.26 * ball * animal + 0.2 * np.clip(across, -0.7, 0.7) * (1 - animal))
     warm = np.array([1 + 0.1 * factors.warmth, 1.0, 1 - 0.13 * factors.warmth], dtype=np.float32)

@@ -12,13 +12,13 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook._checks import one_of, whole
 from tlbook.progress import bar
-
-from .factors import FACTORS, TARGET_SPECIES, Factors, parse
-from .scene import render
-from .species import sample
+from tlbook.sketches.factors import FACTORS, TARGET_SPECIES, Factors, parse
+from tlbook.sketches.scene import render
+from tlbook.sketches.species import sample
 
 RELEASE = "sketches-1"
 SPLITS = ("train", "validation", "test")
@@ -39,15 +39,15 @@ class SketchSet:
         The record of each drawing (after the shift, if any).
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: NDArray[Any]
+    labels: NDArray[Any]
     class_names: tuple[str, ...]
     factors: tuple[Factors, ...]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def mask(self, part: str) -> np.ndarray:
+    def mask(self, part: str) -> NDArray[np.bool_]:
         """Masks of one part for every drawing, bool (n, size, size).
 
         They are drawn on demand. See `Sketch.masks` for what they cover.

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .factors import FACTORS, Factors
+from tlbook.sketches.factors import FACTORS, Factors
 
 # Brown-green outdoors against brown-grey indoors: different at a glance, both plausible.
 SHORTCUT_BACKGROUNDS = {"cat": "room", "dog": "grass"}

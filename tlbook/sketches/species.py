@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from tlbook._checks import one_of
-
-from .factors import FACTORS, SPECIES, Factors, Number, check_names
-from .priors import ANIMAL, PRIORS, SCENE
+from tlbook.sketches.factors import FACTORS, SPECIES, Factors, Number, check_names
+from tlbook.sketches.priors import ANIMAL, PRIORS, SCENE
 
 
 def prior(species: str) -> dict[str, Any]:

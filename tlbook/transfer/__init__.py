@@ -18,7 +18,7 @@ Training is Keras' ``compile`` and ``fit``; what they are given here can be give
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tlbook._quiet  # noqa: F401  (before Keras)
 from tlbook.transfer.probe import C_GRID, Probe, linear_probe
@@ -87,7 +87,7 @@ _WHERE = {
 }
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in {*_WHERE.values(), "callbacks", "optimizers"}:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _WHERE:

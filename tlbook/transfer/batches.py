@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
 from tlbook.transfer.mixing import Augmenter
 from tlbook.transfer.seeds import seed_states
 
 
+class SplitLike(Protocol):
+    """What training needs of a :class:`tlbook.datasets.Split`: labelled images that are decoded on demand."""
+
+    labels: NDArray[np.int64]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all images."""
+
+    def __len__(self) -> int: ...
+
+    def images(self, size: int) -> NDArray[np.uint8]:
+        """All images (n, size, size, 3)."""
+
+    def select(self, indices: ArrayLike) -> SplitLike:
+        """The images at these positions."""
+
+
+Data: TypeAlias = SplitLike | tuple[ArrayLike, ArrayLike]
+"""What training takes: a Split, or images and labels as arrays."""
+
+
+def is_split(data: Any) -> TypeGuard[SplitLike]:
+    """Whether data are a Split, not arrays."""
+    return hasattr(data, "select") and hasattr(data, "images")
+
+
 class Source(Protocol):
     """Labelled images that can be drawn by position."""
 
-    labels: np.ndarray
+    labels: NDArray[np.int64]
 
-    def images(self, positions: np.ndarray) -> np.ndarray:
+    def images(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Images (k, h, w, 3) at the given positions."""
 
     def fingerprint(self) -> str:
@@ -28,28 +56,28 @@ class Source(Protocol):
 class ArraySource:
     """Images that lie in memory as one array."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         self._images, self.labels = images, labels
 
-    def images(self, positions: np.ndarray) -> np.ndarray:
+    def images(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         return self._images[positions]
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(f"{self._images.shape}{self._images.dtype}".encode())
         for start in range(0, len(self._images), 256):
-            digest.update(np.ascontiguousarray(self._images[start : start + 256]))
-        digest.update(np.ascontiguousarray(self.labels))
+            digest.update(np.ascontiguousarray(self._images[start : start + 256]).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
 
 class SplitSource:
     """Images of a Split, decoded whenever they are drawn: bounded memory."""
 
-    def __init__(self, split: object, size: int) -> None:
+    def __init__(self, split: SplitLike, size: int) -> None:
         self._split, self._size = split, size
         self.labels = np.asarray(split.labels)
 
-    def images(self, positions: np.ndarray) -> np.ndarray:
+    def images(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         return self._split.select(positions).images(self._size)
 
     def fingerprint(self) -> str:
@@ -118,7 +146,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        data: object,
+        data: Data,
         model: keras.Model,
         *,
         batch_size: int = 32,
@@ -136,12 +164,12 @@ class Batches(keras.utils.PyDataset):
         self._seed = seed
         # The model's own generators, those of dropout, have the numbers before.
         first = len(seed_states(model))
-        self._augmenter = None if augmentation is None else Augmenter(augmentation, seed, first)
+        self._augmenter = None if augmentation is None or seed is None else Augmenter(augmentation, seed, first)
         self.next_epoch = 0
         self._begin(0)
 
     @property
-    def labels(self) -> np.ndarray:
+    def labels(self) -> NDArray[np.int64]:
         """Labels (n,) in their original order."""
         return self._source.labels
 
@@ -162,7 +190,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Images (k, h, w, 3), uint8 or float32, and one-hot or mixed labels, float32 (k, N)."""
         positions = self._parts[index]
         images = self._source.images(positions)
@@ -172,12 +200,12 @@ class Batches(keras.utils.PyDataset):
         return self._augmenter(images, targets, self._epoch, index)
 
 
-def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Order of the n training images in an epoch: a function of seed and epoch only."""
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
-def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> Source:
+def as_source(data: Data, model: keras.Model, name: str, in_memory: int) -> Source:
     """Check training or validation data against the model and make it drawable.
 
     Parameters
@@ -192,7 +220,7 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
     """
     shape = tuple(model.input_shape)
     n_classes = model.output_shape[-1]
-    if hasattr(data, "select") and hasattr(data, "images"):
+    if is_split(data):
         if len(shape) != 4 or shape[1] is None or shape[1] != shape[2]:
             raise ValueError(
                 f"The model's input {shape} is not a square of fixed size, so it does not say "
@@ -207,7 +235,8 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
             source = SplitSource(data, size)
     else:
         try:
-            images, labels = data
+            pair: Any = data
+            images, labels = pair
         except (TypeError, ValueError):
             raise ValueError(f"{name} must be a Split or a pair (images, labels), not {type(data).__name__}.") from None
         images, labels = np.asarray(images), np.asarray(labels)
@@ -234,7 +263,7 @@ def as_source(data: object, model: keras.Model, name: str, in_memory: int) -> So
     return source
 
 
-def _floats(images: np.ndarray, name: str, *, are_images: bool) -> np.ndarray:
+def _floats(images: NDArray[Any], name: str, *, are_images: bool) -> NDArray[np.float32]:
     """Float images as float32, if their values can be 0–255; activations, if they are finite."""
     low, high = (float(images.min()), float(images.max())) if images.dtype.kind == "f" else (np.nan, np.nan)
     if are_images and not (0 <= low <= high <= 255 and (high > 1 or high == 0)):

@@ -21,11 +21,11 @@ and stand in this order::
         callbacks=[EpochSeeds(0), Record(history), best],
     )
 
-Gradual unfreezing is none of them. A callback can make layers trainable within one
-``fit``, but Adam counts its steps for all weights in common: those that join later would
-start with empty moments and without the correction for it, about three times too
-far a step. So training calls ``fit`` once for each set of trainable layers, compiled
-anew, as Keras asks for; the callbacks go on from one to the next.
+Gradual unfreezing is none of them. Within one ``fit`` a callback can make trainable only
+what the optimiser was built for, and Adam counts its steps for all weights in common: those
+that join late begin with empty moments and without the correction for it, so that their first
+steps are up to three times too long. So training calls ``fit`` once for each set of trainable
+layers, compiled anew, as Keras asks for; the callbacks go on from one to the next.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook.progress import Ticker
 from tlbook.transfer import checkpoints
@@ -59,7 +60,7 @@ class EpochSeeds(keras.callbacks.Callback):
         super().__init__()
         self.seed = seed
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         set_seeds(seed_states(self.model), self.seed, epoch)
 
@@ -77,13 +78,14 @@ class Record(keras.callbacks.Callback):
         super().__init__()
         self.history = history
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._began = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
+        logs = logs or {}
         self.history.record(
             train_loss=float(logs["cross_entropy"]),
             train_accuracy=float(logs["accuracy"]),
@@ -119,9 +121,9 @@ class BestWeights(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.history, self.patience, self.restore, self.epochs = history, patience, restore, epochs
-        self.weights: list[np.ndarray] = []
+        self.weights: list[NDArray[Any]] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         history = self.history
         waited = history.epochs - 1 - history.best_epoch
@@ -210,7 +212,7 @@ class Checkpoint(keras.callbacks.Callback):
                 self.best.weights = state.best or state.weights
         return self.history.epochs
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         state, self._state = self._state, None
         if state is None:
@@ -223,7 +225,7 @@ class Checkpoint(keras.callbacks.Callback):
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         self.finished = self.model.stop_training or epoch + 1 == (self.epochs or self.params["epochs"])
         # Where this fit ends, the next one begins with an optimiser of its own.
@@ -256,6 +258,6 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.ticker = ticker
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         self.ticker.advance()

@@ -8,9 +8,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook._files import replacing
 from tlbook.transfer.freezing import trainable_state
@@ -42,13 +44,13 @@ class State:
         those of the last one).
     """
 
-    settings: dict
+    settings: dict[str, Any]
     start: str
     end: str
-    history: dict
-    weights: list[np.ndarray] = field(repr=False)
-    optimizer: list[np.ndarray] = field(repr=False)
-    best: list[np.ndarray] = field(repr=False)
+    history: dict[str, Any]
+    weights: list[NDArray[Any]] = field(repr=False)
+    optimizer: list[NDArray[Any]] = field(repr=False)
+    best: list[NDArray[Any]] = field(repr=False)
 
 
 _LISTS = ("weights", "optimizer", "best")
@@ -78,7 +80,9 @@ def read(path: Path) -> State:
             meta = json.loads(bytes(file["meta"]))
             if (form := meta.pop("format")) != FORMAT:
                 raise ValueError(f"it has format {form}, this version of tlbook writes {FORMAT}")
-            lists = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS}
+            lists: dict[str, Any] = {
+                name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS
+            }
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(
             f"{path} is not a checkpoint that training can read ({error}). Delete it to start "
@@ -87,7 +91,7 @@ def read(path: Path) -> State:
     return State(**meta, **lists)
 
 
-def check(path: Path, state: State, settings: Mapping[str, object], now: str) -> None:
+def check(path: Path, state: State, settings: Mapping[str, Any], now: str) -> None:
     """Refuse a checkpoint of another run.
 
     Parameters
@@ -115,7 +119,7 @@ def check(path: Path, state: State, settings: Mapping[str, object], now: str) ->
         )
 
 
-def _short(value: object) -> str:
+def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -125,7 +129,7 @@ def weights_hash(model: keras.Model) -> str:
     digest = hashlib.sha256(bytes(trainable_state(model)))
     for value in model.get_weights():
         digest.update(f"{value.shape}{value.dtype}".encode())
-        digest.update(np.ascontiguousarray(value))
+        digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()
 
 

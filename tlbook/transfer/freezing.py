@@ -10,6 +10,7 @@ wins (keras#20285).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -145,12 +146,11 @@ def _to_unfreeze(model: keras.Model, last: int | None, from_layer: str | None, a
                 f"BatchNormalization and the head; give 1 to {len(candidates)}."
             )
         return set(candidates[-last:])
-    if from_layer is None and after_layer is None:
-        return set(candidates)
     order = list(named_layers(model))
+    first = 0
     if from_layer is not None:
         first = order.index(_first_leaf(model, from_layer))
-    else:
+    elif after_layer is not None:
         first = order.index(_last_leaf(model, after_layer)) + 1
     return set(candidates) & set(order[first:])
 
@@ -319,7 +319,7 @@ def randomise(model: keras.Model, *, layers: Sequence[str] | None = None, seed: 
     return count
 
 
-def _reseeded(config: object, rng: np.random.Generator) -> object:
+def _reseeded(config: Any, rng: np.random.Generator) -> Any:
     """A layer's configuration with a new seed in each of its initialisers."""
     if isinstance(config, Mapping):
         return {

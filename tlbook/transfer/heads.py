@@ -6,13 +6,14 @@ import keras
 import numpy as np
 
 from tlbook._checks import number
+from tlbook.backbones import Backbone
 from tlbook.transfer.freezing import freeze
 from tlbook.transfer.probe import Probe
 from tlbook.transfer.structure import HEAD, as_model, named_layers
 
 
 def attach_head(
-    backbone: object,
+    backbone: Backbone | keras.Model,
     head: Probe | int,
     *,
     dropout: float = 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(repr=False)
@@ -87,11 +88,11 @@ class History:
             return True
         return False
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As plain dictionaries, lists and numbers."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, record: dict) -> History:
+    def from_dict(cls, record: dict[str, Any]) -> History:
         """The inverse of :meth:`to_dict`."""
         return cls(**record)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from tlbook.transfer.recipe import leaves
 from tlbook.transfer.seeds import seed_states, set_seeds
@@ -43,27 +45,30 @@ class Augmenter:
         self._layer, self._seed, self._first = layer, seed, first
         # Layers that mix labels are called one by one, since they take labels too.
         self._steps = mixing_steps(layer)
-        self._changed: Callable | None = None
+        self._changed: Callable[..., Any] | None = None
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, images: NDArray[Any], labels: NDArray[np.float32], epoch: int, index: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Images (n, h, w, 3) and targets (n, N), float32, of batch ``index`` of an epoch."""
         images = images.astype(np.float32, copy=False)
         if self._changed is None:
-            self._prepare(images, labels)
+            self._changed = self._prepare(images, labels)
         set_seeds(self._states, self._seed, epoch, first=self._first, drawn=[index * draws for draws in self._draws])
         changed, targets = self._changed(images, labels)
         return keras.ops.convert_to_numpy(changed), keras.ops.convert_to_numpy(targets)
 
-    def _prepare(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Build the layers, and count how often each generator draws for a batch."""
+    def _prepare(self, images: NDArray[np.float32], labels: NDArray[np.float32]) -> Callable[..., Any]:
+        """What changes a batch, once the layers are built and it is counted how often each generator draws for one."""
         self._apply(images, labels)  # before this, a Sequential has no generators
         self._states = seed_states(self._layer)
-        self._changed = self._traced(images, labels)
+        changed = self._traced(images, labels)
         set_seeds(self._states, self._seed, 0)
-        self._changed(images, labels)
+        changed(images, labels)
         self._draws = [int(keras.ops.convert_to_numpy(state)[1]) for state in self._states]
+        return changed
 
-    def _traced(self, images: np.ndarray, labels: np.ndarray) -> Callable:
+    def _traced(self, images: NDArray[np.float32], labels: NDArray[np.float32]) -> Callable[..., Any]:
         if keras.backend.backend() != "tensorflow":
             return self._apply
         import tensorflow as tf
@@ -72,7 +77,7 @@ class Augmenter:
         signature = [tf.TensorSpec([None, *array.shape[1:]], tf.float32) for array in (images, labels)]
         return tf.function(self._apply, input_signature=signature, autograph=False)
 
-    def _apply(self, images: object, labels: object) -> tuple[object, object]:
+    def _apply(self, images: Any, labels: Any) -> tuple[Any, Any]:
         if not self._steps:
             return self._layer(images, training=True), labels
         for step in self._steps:

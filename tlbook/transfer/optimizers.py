@@ -11,7 +11,7 @@ from tlbook.transfer.recipe import Recipe
 from tlbook.transfer.structure import HEAD, check_groups, weighted_layers
 
 
-class _GroupRates:
+class _GroupRates(keras.optimizers.Optimizer):
     """Mixin: the learning rate of each variable is multiplied by a factor.
 
     The factor multiplies the rate inside the update step, hence the *update*.
@@ -44,7 +44,7 @@ class _GroupRates:
             )
         super().build(list(variables))
 
-    def update_step(self, gradient: object, variable: keras.Variable, learning_rate: object) -> None:
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """Called by Keras for each variable."""
         factor = 1.0 if self._factors is None else self._factors[self._get_variable_index(variable)]
         rate = learning_rate * factor
@@ -102,6 +102,7 @@ def group_factors(model: keras.Model, recipe: Recipe) -> dict[str, float]:
     ValueError
         Groups that the model does not have.
     """
+    rates = recipe.learning_rates or {}
     if recipe.layer_decay is None and recipe.learning_rates is None:
         return {}
     groups = check_groups(model, recipe.groups)
@@ -109,12 +110,10 @@ def group_factors(model: keras.Model, recipe: Recipe) -> dict[str, float]:
         deep_first = [HEAD] * (HEAD in groups) + [group for group in reversed(groups) if group != HEAD]
         factors = {group: recipe.layer_decay**i for i, group in enumerate(deep_first)}
     else:
-        unknown = [group for group in recipe.learning_rates if group not in groups]
+        unknown = [group for group in rates if group not in groups]
         if unknown:
-            raise ValueError(
-                f"learning_rates={dict(recipe.learning_rates)}: give rates for groups among {list(groups)}."
-            )
-        factors = {group: rate / recipe.learning_rate for group, rate in recipe.learning_rates.items()}
+            raise ValueError(f"learning_rates={dict(rates)}: give rates for groups among {list(groups)}.")
+        factors = {group: rate / recipe.learning_rate for group, rate in rates.items()}
     return {group: float(factors.get(group, 1.0)) for group in groups}
 
 
@@ -148,7 +147,7 @@ def make_optimizer(
     decay = recipe.weight_decay
     if decay is None:
         decay = 0.004 if recipe.optimizer == "adamw" else 0.0
-    settings = {"factors": variable_factors(model, recipe), "weight_decay": decay}
+    settings: dict[str, Any] = {"factors": variable_factors(model, recipe), "weight_decay": decay}
     if recipe.optimizer == "sgd":
         return GroupSGD(learning_rate, momentum=recipe.momentum, **settings)
     return GroupAdam(learning_rate, **settings)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import keras
 
+from tlbook.backbones import Backbone
 from tlbook.transfer.structure import find_layer
 
 
-def split_model(model: object, after_layer: str) -> tuple[keras.Model, keras.Model]:
+def split_model(model: keras.Model | Backbone, after_layer: str) -> tuple[keras.Model, keras.Model]:
     """Cut a network after a layer.
 
     Parameters
@@ -35,7 +36,7 @@ def split_model(model: object, after_layer: str) -> tuple[keras.Model, keras.Mod
         An unknown layer; the last one, above which nothing is left; a layer
         beside which another path runs, such as one inside a residual block.
     """
-    model = getattr(model, "model", model)
+    model = model.model if isinstance(model, Backbone) else model
     if not getattr(model, "inputs", None):
         raise ValueError(f"split_model needs a built functional keras.Model or a Backbone, not {type(model).__name__}.")
     find_layer(model, after_layer)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -39,8 +41,8 @@ class Probe:
         have weight 0.
     """
 
-    weights: np.ndarray
-    bias: np.ndarray
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
     C: float
     validation_losses: dict[float, float]
     validation_scores: dict[float, float]
@@ -70,23 +72,23 @@ class Probe:
         """Validation accuracy at the chosen ``C``."""
         return self.validation_scores[self.C]
 
-    def logits(self, features: np.ndarray) -> np.ndarray:
+    def logits(self, features: ArrayLike) -> NDArray[np.float32]:
         """Logits, float32 (n, N), for raw features (n, d)."""
         features = _features(features, "features", self.weights.shape[0])
         # float64 in between: with d in the thousands a float32 sum loses digits.
         z = features @ self.weights.astype(np.float64) + self.bias
         return z.astype(np.float32)
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
+    def predict(self, features: ArrayLike) -> NDArray[np.int64]:
         """Class with the greatest logit, int64 (n,)."""
         return self.logits(features).argmax(axis=1)
 
 
 def linear_probe(
-    train_features: np.ndarray,
-    train_labels: np.ndarray,
-    validation_features: np.ndarray,
-    validation_labels: np.ndarray,
+    train_features: ArrayLike,
+    train_labels: ArrayLike,
+    validation_features: ArrayLike,
+    validation_labels: ArrayLike,
     *,
     C: float | Sequence[float] = C_GRID,
     max_iter: int = 2000,
@@ -168,12 +170,12 @@ def linear_probe(
 
 
 def _fit(
-    x: np.ndarray,
-    y: np.ndarray,
-    x_val: np.ndarray,
-    y_val: np.ndarray,
+    x: NDArray[np.float64],
+    y: NDArray[np.int64],
+    x_val: NDArray[np.float64],
+    y_val: NDArray[np.int64],
     n_classes: int,
-    grid: np.ndarray,
+    grid: NDArray[np.float64],
     max_iter: int,
 ) -> Probe:
     varying = _varying(x)
@@ -184,7 +186,7 @@ def _fit(
         _, _, basis = np.linalg.svd(z, full_matrices=False)
         z, z_val = z @ basis.T, z_val @ basis.T
 
-    best, losses, scores = None, {}, {}
+    losses, scores, fits = {}, {}, {}
     model = LogisticRegression(tol=1e-6, max_iter=max_iter, warm_start=True)
     for c in grid:
         model.set_params(C=c)
@@ -199,10 +201,10 @@ def _fit(
                 ) from error
         loss = log_loss(y_val, model.predict_proba(z_val), labels=model.classes_)
         losses[float(c)], scores[float(c)] = float(loss), float(np.mean(model.predict(z_val) == y_val))
-        if best is None or loss < best[0]:
-            best = loss, float(c), model.coef_.copy(), model.intercept_.copy()
+        fits[float(c)] = model.coef_.copy(), model.intercept_.copy()
 
-    _, chosen, coef, intercept = best
+    chosen = min(losses, key=losses.__getitem__)
+    coef, intercept = fits[chosen]
     if n_classes == 2:
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
     if basis is not None:
@@ -210,10 +212,12 @@ def _fit(
     weights = np.zeros((x.shape[1], n_classes))
     weights[varying] = (coef / scaler.scale_).T
     bias = intercept - scaler.mean_ @ weights[varying]
-    return Probe(weights, bias, chosen, losses, scores, len(y), int(np.sum(~varying)))
+    return Probe(
+        weights.astype(np.float32), bias.astype(np.float32), chosen, losses, scores, len(y), int(np.sum(~varying))
+    )
 
 
-def _varying(x: np.ndarray) -> np.ndarray:
+def _varying(x: NDArray[Any]) -> NDArray[np.bool_]:
     """Features whose spread is more than float32 rounding of their size.
 
     Dividing by the spread of the others would blow rounding noise up into a
@@ -226,7 +230,7 @@ def _varying(x: np.ndarray) -> np.ndarray:
     return varying
 
 
-def _features(features: np.ndarray, name: str, width: int | None = None) -> np.ndarray:
+def _features(features: ArrayLike, name: str, width: int | None = None) -> NDArray[np.float64]:
     array = np.asarray(features, dtype=np.float64)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (n, d) with n, d >= 1 is needed.")
@@ -238,7 +242,7 @@ def _features(features: np.ndarray, name: str, width: int | None = None) -> np.n
     return array
 
 
-def _labels(labels: np.ndarray, name: str, length: int) -> np.ndarray:
+def _labels(labels: ArrayLike, name: str, length: int) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.shape != (length,):
         raise ValueError(f"{name} has shape {array.shape}; ({length},) is needed.")

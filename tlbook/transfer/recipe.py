@@ -195,10 +195,12 @@ class Recipe:
                 shown.append(f"{field.name}={dict(value) if isinstance(value, Mapping) else value!r}")
         return f"Recipe({', '.join(shown)})"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         # A proxy of a mapping cannot be pickled or copied.
-        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+        plain: dict[str, Any] = {
+            name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
+        }
         return functools.partial(Recipe, **plain), ()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tlbook.transfer.recipe import Recipe
 from tlbook.transfer.structure import head_layers, weighted_layers
@@ -30,13 +31,13 @@ class L2SP(keras.regularizers.Regularizer):
         w⁰; copied.
     """
 
-    def __init__(self, strength: float, start: keras.Variable | np.ndarray | list) -> None:
+    def __init__(self, strength: float, start: keras.Variable | ArrayLike) -> None:
         self.strength = float(strength)
         values = np.array(keras.ops.convert_to_numpy(start), dtype="float32")
         # A variable, since an array would be written into the graph at each trace.
         self.start = keras.Variable(values, trainable=False, name="start")
 
-    def __call__(self, w: keras.Variable) -> object:
+    def __call__(self, w: keras.Variable) -> Any:
         """The penalty, a scalar."""
         return self.strength / 2 * keras.ops.sum(keras.ops.square(w - self.start))
 
@@ -51,7 +52,7 @@ class _Sum(keras.regularizers.Regularizer):
     def __init__(self, *terms: keras.regularizers.Regularizer) -> None:
         self._terms = terms
 
-    def __call__(self, w: keras.Variable) -> object:
+    def __call__(self, w: keras.Variable) -> Any:
         return sum(term(w) for term in self._terms)
 
 
@@ -64,7 +65,7 @@ def regularized(model: keras.Model, recipe: Recipe) -> Iterator[None]:
     has no pretrained value, to zero. L2 pulls all kernels to zero; biases, scales
     and offsets are spared. Regularisers that layers brought along stay.
     """
-    alpha, beta = recipe.l2_sp or (0.0, 0.0)
+    alpha, beta = cast(tuple[float, float], recipe.l2_sp or (0.0, 0.0))  # a recipe keeps them as a pair
     head = head_layers(model)
     before: list[tuple[keras.Variable, Any]] = []
     try:

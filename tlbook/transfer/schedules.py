@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import number, one_of
 
 SCHEDULES: tuple[str, ...] = ("constant", "linear", "cosine")
 
 
-def learning_rates(schedule: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> np.ndarray:
+def learning_rates(schedule: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> NDArray[np.float32]:
     """Learning rate at every step of training.
 
     Parameters
@@ -61,12 +62,12 @@ class Tabulated(keras.optimizers.schedules.LearningRateSchedule):
         Past its end the last value holds.
     """
 
-    def __init__(self, table: np.ndarray | Sequence[float]) -> None:
+    def __init__(self, table: ArrayLike) -> None:
         self.table = np.asarray(table, dtype=np.float32)
 
-    def __call__(self, step: object) -> object:
+    def __call__(self, step: Any) -> Any:
         index = keras.ops.minimum(keras.ops.cast(step, "int32"), len(self.table) - 1)
         return keras.ops.take(keras.ops.convert_to_tensor(self.table), index)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {"table": self.table.tolist()}

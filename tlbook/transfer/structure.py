@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
+from tlbook.backbones import Backbone
+
 HEAD = "head"
 """Name of the classification layer that :func:`tlbook.transfer.attach_head` adds."""
 
 
-def as_model(model: object) -> keras.Model:
+def as_model(model: keras.Model | Backbone) -> keras.Model:
     """The Keras model itself, whether that or a Backbone was given."""
     inner = model if isinstance(model, keras.Model) else getattr(model, "model", None)
     if not isinstance(inner, keras.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -12,7 +13,7 @@ from tlbook import features
 from tlbook.backbones import Backbone
 from tlbook.progress import bar
 from tlbook.transfer import checkpoints
-from tlbook.transfer.batches import Batches
+from tlbook.transfer.batches import Batches, Data, is_split
 from tlbook.transfer.callbacks import BestWeights, Checkpoint, EpochSeeds, Progress, Record
 from tlbook.transfer.freezing import restore_trainable_state, trainable_state, unfreeze
 from tlbook.transfer.heads import attach_head
@@ -27,8 +28,8 @@ from tlbook.transfer.structure import head_layers, parameter_count, weighted_lay
 
 def train(
     model: keras.Model,
-    train: object,
-    validation: object,
+    train: Data,
+    validation: Data,
     recipe: Recipe,
     *,
     checkpoint: str | Path | None = None,
@@ -140,15 +141,16 @@ def train(
         raise
     finally:
         # Keras knows no way back from compile. A model that stays compiled would be saved with an
-        # optimiser that loads only where tlbook is installed.
+        # optimiser that loads only where tlbook is installed; its traced steps would keep that alive.
         model.compiled, model.optimizer = False, None
+        model.train_function = model.test_function = None
     return history
 
 
 def fine_tune(
     model: keras.Model,
-    train: object,
-    validation: object,
+    train: Data,
+    validation: Data,
     recipe: Recipe,
     *,
     checkpoint: str | Path | None = None,
@@ -187,8 +189,8 @@ def fine_tune(
 
 def lp_ft(
     backbone: Backbone,
-    train: object,
-    validation: object,
+    train: Data,
+    validation: Data,
     recipe: Recipe,
     *,
     after_layer: str | None = None,
@@ -236,11 +238,12 @@ def lp_ft(
         As for :func:`train`.
     """
     if probe is None:
-        pairs = []
+        given: list[Any] = []
         for data in (train, validation):
-            images, labels = (data, data.labels) if hasattr(data, "labels") else data
-            pairs += [features.extract(backbone, images, progress=progress), labels]
-        probe = linear_probe(*pairs)
+            pair: Any = (data, data.labels) if is_split(data) else data
+            images, labels = pair
+            given += [features.extract(backbone, images, progress=progress), labels]
+        probe = linear_probe(*given)
     model = attach_head(backbone, probe, dropout=dropout, seed=recipe.seed)
     unfreeze(model, after_layer=after_layer)
     history = fine_tune(model, train, validation, recipe, checkpoint=checkpoint, in_memory=in_memory, progress=progress)
@@ -258,7 +261,7 @@ def _check(model: keras.Model, recipe: Recipe) -> None:
         raise ValueError(f"The model's output {model.output_shape} is not (n, N) logits, N >= 2.")
 
 
-def cross_entropy(y_true: object, y_pred: object) -> object:
+def cross_entropy(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy in nats (n,) of logits with the class that weighs most, without label smoothing.
 
     Without mixed labels its mean is ``keras.metrics.CategoricalCrossentropy(from_logits=True)``.
@@ -302,7 +305,7 @@ def _rehearse(model: keras.Model, recipe: Recipe) -> None:
 _NOT_COMPARED = ("augmentation", "groups", "layer_decay", "learning_rates")
 
 
-def _settings(model: keras.Model, train: Batches, validation: Batches, recipe: Recipe) -> dict:
+def _settings(model: keras.Model, train: Batches, validation: Batches, recipe: Recipe) -> dict[str, Any]:
     """What a checkpoint has to agree with."""
     asked = recipe.replace(augmentation=None).asdict()
     return {

@@ -2,10 +2,10 @@
 
     python tools/check/lint.py
 
-ruff reads the code and the notebooks; import-linter says whether the package imports one way (pyproject.toml has the order). The
-workflows are held against GitHub's schema (check-jsonschema carries a copy), and read by zizmor, which knows what makes one
-unsafe: actions that are not pinned, permissions not needed, text from outside that a shell would run. None of them needs a
-network.
+ruff reads the code and the notebooks; import-linter says whether the package imports one way (pyproject.toml has the order), and
+mypy whether the package's types hold. The workflows are held against GitHub's schema (check-jsonschema carries a copy), and
+read by zizmor, which knows what makes one unsafe: actions that are not pinned, permissions not needed, text from outside that
+a shell would run. None of them needs a network.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def commands() -> dict[str, list[str]]:
         "ruff": [sys.executable, "-m", "ruff", "check", "."],
         "format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "--exclude=*.ipynb,*.md", "."],
         "layers": [str(scripts / "lint-imports"), "--no-cache", "--no-logo"],
+        "types": [sys.executable, "-m", "mypy", "--no-error-summary"],
         "schema": [
             *(sys.executable, "-m", "check_jsonschema", "--quiet"),
             *("--builtin-schema", "vendor.github-workflows", *workflows),

@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]  # any Python runs this, so nothing i
 
 
 def main() -> None:
-    for name in ("_build", ".pytest_cache", ".hypothesis", ".ruff_cache", "htmlcov", "build", "dist"):
+    for name in ("_build", ".pytest_cache", ".hypothesis", ".ruff_cache", ".mypy_cache", "htmlcov", "build", "dist"):
         shutil.rmtree(ROOT / name, ignore_errors=True)
     for pattern in (".coverage", ".coverage.*"):
         for path in ROOT.glob(pattern):

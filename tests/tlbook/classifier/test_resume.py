@@ -114,11 +114,11 @@ def test_a_second_process_waits_and_finds_the_result(tmp_path):
     out, order = tmp_path / "out", []
 
     def second():
-        with runs.open_run(out, "key") as (run, metrics):
-            order.append((run, metrics["test"]))
+        with runs.open_run(out, "key") as metrics:
+            order.append(metrics["test"])
 
-    with runs.open_run(out, "key") as (run, metrics):
-        assert metrics is None and not run.resumed
+    with runs.open_run(out, "key") as run:
+        assert not run.resumed
         waiting = threading.Thread(target=second)
         waiting.start()
         time.sleep(0.3)
@@ -127,13 +127,13 @@ def test_a_second_process_waits_and_finds_the_result(tmp_path):
         runs.write_json(run.fresh_result() / "metrics.json", metrics)
         run.publish()
     waiting.join(timeout=60)
-    assert order == [(None, 1)]
+    assert order == [1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
 def test_seconds_add_up_over_attempts(tmp_path):
     for expected in (1.5, 3.0):
-        with pytest.raises(KeyboardInterrupt), runs.open_run(tmp_path / "out", "key") as (run, _):
+        with pytest.raises(KeyboardInterrupt), runs.open_run(tmp_path / "out", "key") as run:
             run.add("reading", 1.5, 0.5)
             assert run.wall_seconds == {"reading": expected, "total": expected}
             assert run.process_seconds == expected / 3

@@ -1,6 +1,6 @@
 """Do the comparisons hold their level, do their intervals cover, and what do they find? Simulated.
 
-``test_evaluation_coverage.py`` asks the same of what speaks of one run of a model. Every simulation is seeded.
+``test_coverage.py`` asks the same of what speaks of one run of a model. Every simulation is seeded.
 """
 
 import numpy as np
