@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
 from tools.book import contents
 
 CORES = os.cpu_count() or 1
@@ -15,16 +14,25 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)  # of pytest-xdist
     if worker is None:
         # Features are computed anew in every run: a cache of an earlier one would hide that the code no longer makes them.
-        cache = tempfile.TemporaryDirectory(prefix="tlbook-nbval-", ignore_cleanup_errors=True)
+        cache = tempfile.TemporaryDirectory(
+            prefix="tlbook-nbval-", ignore_cleanup_errors=True
+        )
         config.add_cleanup(cache.cleanup)
         os.environ["TLBOOK_CACHE"] = cache.name
     if worker is not None or not config.getoption("numprocesses", None):
-        contents.set_kernel_environment(max(1, CORES // (worker["workercount"] if worker else 1)))
+        contents.set_kernel_environment(
+            max(1, CORES // (worker["workercount"] if worker else 1))
+        )
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_ignore_collect(
+    collection_path: Path, config: pytest.Config
+) -> bool | None:
     """Only notebooks of the table of contents: a reader's own experiments beside them are not ours to judge."""
-    if collection_path.suffix == ".ipynb" and collection_path.parent == Path(__file__).parent:
+    if (
+        collection_path.suffix == ".ipynb"
+        and collection_path.parent == Path(__file__).parent
+    ):
         return collection_path not in contents.notebooks() or None
     return None
 

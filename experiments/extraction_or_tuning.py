@@ -10,6 +10,7 @@ head        heads of different size on the same frozen features.
 memory      peak memory of training, each method in a process of its own.
 source      (sketches) the same drawings, two source tasks: species, or the kind of background. 64 px. LP-FT gently, and as one
             would train from scratch: at the high rate, three times as long, with batch normalisation learning its statistics too.
+            Random weights beside them with each recipe, and gently also with statistics that were measured on the images first.
 cut         (sketches) the upper stages trained from random weights on frozen lower ones (Yosinski et al. 2014). 64 px.
 dials       (sketches) training and test drawings both moved away from the source by a dial.
 
@@ -57,6 +58,7 @@ DIALS = {
 STAGES = {"LP-FT, last stage": -2, "LP-FT, last two stages": -3}  # the part above which is trained
 METHODS = ("class means", "linear probe", *STAGES, "LP-FT", "from scratch")
 ROUGH = "LP-FT, as from scratch"
+RENEWED = "LP-FT, statistics measured first"
 
 
 def rows(dataset: str):
@@ -81,8 +83,8 @@ def rows(dataset: str):
         yield from row("depth", "linear probe", "drawings", own, most, 0)
         return
     for task in ("species", "background", "random weights"):
-        gently = [] if task == "random weights" else ["LP-FT"]
-        yield from row("source", ["linear probe", *gently, ROUGH], task, "-", most, seeds)
+        ways = ["linear probe", "LP-FT", ROUGH, *([RENEWED] if task == "random weights" else [])]
+        yield from row("source", ways, task, "-", most, seeds)
         yield from row("source", "linear probe", task, own, most, seeds)
     for origin, first in (("target", 0), ("species", 1)):
         frozen = [str(k) for k in range(first, len(own) + 1)]
@@ -246,7 +248,12 @@ def peak_memory(m: Material, method: str, images: int) -> dict:
 
 def source(m: Material, method: str, task: str, stage: str, seed: int) -> dict:
     network, accuracy = small_networks.network(task, seed)
-    body, sets = small_networks.body(network), small_networks.release()
+    sets = small_networks.release()
+    if method == RENEWED:  # of a copy: other rows start from the network as it is
+        weights, network = network.get_weights(), keras.models.clone_model(network)
+        network.set_weights(weights)
+        renew_statistics(network, sets["train"][0])
+    body = small_networks.body(network)
     layer = None if stage == "-" else stage
     at = {name: (features.extract(body, x, layer=layer, cache=False), y) for name, (x, y) in sets.items()}
     fitted, test = methods.probe(at["train"], at["validation"]), at["test"]

@@ -176,6 +176,7 @@ def lp_ft(
     fitted: transfer.Probe | None = None,
     after_layer: str | None = None,
     dropout: float = 0.0,
+    batch_norm: bool = False,
     **recipe,
 ) -> Trained:
     """Kumar et al. 2022: the probe as head, then all layers, or those after one. A probe that is given took no time."""
@@ -183,6 +184,10 @@ def lp_ft(
     if fitted is None:  # here, since transfer.lp_ft would take features that are stored
         fitted = probe(*((features.extract(backbone, x, cache=False), y) for x, y in (images, validation))).classifier
     recipe = transfer.Recipe(seed=seed, **recipe)
+    if batch_norm:
+        model = transfer.attach_head(backbone, fitted, dropout=dropout, seed=seed, frozen=False)
+        history = transfer.train(model, images, validation, recipe, progress=False)
+        return Trained(model, max(history.trainable_parameters), clock() - began, history)
     options = {"probe": fitted, "after_layer": after_layer, "dropout": dropout, "progress": False}
     model, history = transfer.lp_ft(backbone, images, validation, recipe, **options)
     return Trained(model, max(history.trainable_parameters), clock() - began, history)

@@ -56,7 +56,7 @@ from tlbook.evaluation.paired import (
 )
 from tlbook.evaluation.power import images_needed, images_needed_paired
 from tlbook.evaluation.prevalence import adjust_prevalence, estimate_prevalence
-from tlbook.evaluation.reference import by_verdict, compare_with_reference, runs_by
+from tlbook.evaluation.reference import by_verdict, compare_pairs, compare_with_reference, runs_by
 from tlbook.evaluation.runs import (
     CheapestWithin,
     VarianceComponents,
@@ -91,6 +91,7 @@ __all__ = [
     "calibration_test",
     "cheapest_within",
     "compare_all",
+    "compare_pairs",
     "compare_runs",
     "compare_with_reference",
     "confusion_matrix",

@@ -1,4 +1,4 @@
-"""Many methods against one reference, over runs and test images."""
+"""Many methods against one reference, or many pairs, over runs and test images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy import stats
 from tlbook.evaluation.paired import _ROUNDING, PairedTest, _each, _together
 from tlbook.evaluation.runs import _mean_squares, _runs, _t_test, compare_runs, unpack_right
 
-__all__ = ["by_verdict", "compare_with_reference", "runs_by"]
+__all__ = ["by_verdict", "compare_pairs", "compare_with_reference", "runs_by"]
 
 
 def compare_with_reference(
@@ -75,6 +75,43 @@ def compare_with_reference(
             test = replace(_t_test(test.difference.value, error, df, test.n, _POOLED, test.names, each), margin=margin)
         tests.append(test)
     return dict(zip(others, _together(tests, confidence), strict=True))
+
+
+def compare_pairs(
+    pairs: Mapping[str, Mapping[str, Any]], *, margin: float | None = None, confidence: float = 0.95
+) -> dict[str, PairedTest]:
+    """Is the first of each pair better than the second? Several questions of one family, such as one on each test set.
+
+    Parameters
+    ----------
+    pairs : mapping of str to mapping of str to array_like of bool, shape (runs, images)
+        ``{question: {method: right, other method: right}}``; runs and images are shared within a
+        pair, as for :func:`compare_runs`, and may differ between pairs.
+    margin : float, optional
+        As for :func:`mcnemar`.
+    confidence : float
+
+    Returns
+    -------
+    dict of str to PairedTest
+        The first method minus the second, corrected for the number of pairs as :func:`compare_with_reference` does it.
+
+    Raises
+    ------
+    ValueError
+        No pair, or one that is not of two methods.
+    """
+    for question, pair in pairs.items():
+        if len(pair) != 2:
+            raise ValueError(f"{question!r} compares {', '.join(pair) or 'nothing'}; give two methods")
+    if not pairs:
+        raise ValueError("there is no pair to compare")
+    each = _each(confidence, len(pairs))
+    tests = [
+        compare_runs(*pair.values(), margin=margin, names=tuple(pair), confidence=each)  # type: ignore[arg-type]
+        for pair in pairs.values()
+    ]
+    return dict(zip(pairs, _together(tests, confidence), strict=True))
 
 
 _POOLED = "t over runs and images, variance over runs pooled"

@@ -82,7 +82,7 @@ def change_effects(panels: Mapping[str, Mapping[str, PairedTest]]) -> Figure:
         "cannot tell": {"color": "#777777", "marker": "o", "markerfacecolor": "white"},
     }
     look = {"capsize": 2, "elinewidth": 1.5, "linestyle": "none", "markersize": 5}
-    figure, (axes,) = new_figure(6.5, 1.1 + 0.25 * len(names), 1, len(panels), sharey=True)
+    figure, (axes,) = new_figure(6.5, 1.1 + 0.25 * len(names), 1, len(panels), sharex=True, sharey=True)
     legend: dict[str, Any] = {}  # of containers, which a legend takes as well as artists
     for place, (title, tests) in zip(axes, panels.items(), strict=True):
         for name, test in tests.items():

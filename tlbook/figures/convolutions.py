@@ -25,11 +25,13 @@ __all__ = [
     "architecture",
     "cost_bars",
     "filter_grid",
+    "kernel_path",
     "kernel_step",
     "logits_to_loss",
     "magnified",
     "number_grid",
     "receptive_field_map",
+    "response_maps",
     "shift_curves",
     "there_and_back",
 ]
@@ -194,7 +196,7 @@ def kernel_step(image: ArrayLike, kernel: ArrayLike, row: int, column: int) -> F
 
 
 def filter_grid(groups: Mapping[str, ArrayLike]) -> Figure:
-    """Filters that read a colour image, drawn as small colour images themselves, 16 in a line.
+    """Filters that read a colour image, drawn as small colour images themselves, up to 16 in a line.
 
     Each filter is stretched by itself so that mid-grey stands for 0: a filter answers most where the image looks like its
     picture. All weights of a filter share one scale, so that colours are kept.
@@ -214,7 +216,8 @@ def filter_grid(groups: Mapping[str, ArrayLike]) -> Figure:
             raise ValueError(f"filters of {title!r} must have shape (k, k, 3, filters), but have {np.shape(kernels)}")
     if not groups:
         raise ValueError("there are no filters to draw; give at least one group, by title")
-    columns, size = 16, 0.4
+    columns = min(16, max(np.shape(kernels)[3] for kernels in groups.values()))
+    size = min(0.8, 6.4 / columns)
     lines = {title: -(-np.shape(kernels)[3] // columns) for title, kernels in groups.items()}
     figure = bare_figure(columns * size, sum(lines.values()) * (size + 0.04) + 0.32 * len(groups))
     heights = [n * size + 0.3 for n in lines.values()]
@@ -226,6 +229,74 @@ def filter_grid(groups: Mapping[str, ArrayLike]) -> Figure:
             axes.set_axis_off()
         for axes, kernel in zip(cells, np.moveaxis(np.asarray(kernels, dtype=float), 3, 0), strict=False):
             axes.imshow(0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0))
+    return figure
+
+
+def response_maps(picture: np.ndarray, responses: Mapping[str, np.ndarray]) -> Figure:
+    """A grey picture and what kernels answer to it, side by side: purple is negative, white 0, orange positive.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (height, width)
+        Brightness, 0 to 1.
+    responses : dict of str to ndarray, shape (rows, columns)
+        Feature maps by title. All share one scale of colours.
+
+    Raises
+    ------
+    ValueError
+        If there is no map, or one has not two axes.
+    """
+    maps = {title: np.asarray(values, dtype=float) for title, values in responses.items()}
+    if not maps or any(values.ndim != 2 for values in maps.values()):
+        raise ValueError("give at least one feature map of shape (rows, columns), by title")
+    largest = max(float(np.abs(values).max()) for values in maps.values()) or 1.0
+    figure = bare_figure(6.8, 0.4 + 6.8 / (1 + len(maps)))
+    first, *others = figure.subplots(1, 1 + len(maps))
+    first.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    first.set_title("picture", fontsize=10)
+    for axes, (title, values) in zip(others, maps.items(), strict=True):
+        axes.imshow(values, cmap="PuOr_r", vmin=-largest, vmax=largest)
+        axes.set_title(title, fontsize=10)
+    for axes in (first, *others):
+        axes.set_axis_off()
+    return figure
+
+
+def kernel_path(image: np.ndarray, kernel: np.ndarray, places: Sequence[tuple[int, int]]) -> Figure:
+    """A kernel on its way over a small image: above, where it lies; below, the result as far as it is computed.
+
+    It goes through every row from left to right, as the two loops of a convolution do.
+
+    Parameters
+    ----------
+    image : ndarray, shape (height, width)
+        At most 12 on each side; values 0 to 1.
+    kernel : ndarray, shape (k, k)
+    places : sequence of (row, column)
+        Upper left corner of the kernel in each panel.
+
+    Raises
+    ------
+    ValueError
+        If there is no place, or the kernel does not lie in the image at one.
+    """
+    result = convolve(np.asarray(image, dtype=float), np.asarray(kernel, dtype=float))
+    inside = [0 <= row < result.shape[0] and 0 <= column < result.shape[1] for row, column in places]
+    if not inside or not all(inside):
+        raise ValueError(f"the result has shape {result.shape}; give places that lie in it, at least one")
+    figure = bare_figure(6.8, 0.5 + 6.8 / len(places) * 1.5)
+    above, below = np.atleast_2d(figure.subplots(2, len(places), squeeze=False, height_ratios=(3, 2)))
+    for upper, lower, (row, column) in zip(above, below, places, strict=True):
+        upper.imshow(image, cmap="gray", vmin=0, vmax=1)
+        _square(upper, (column - 0.5, row - 0.5), len(kernel), edgecolor=MARK, linewidth=3)
+        done = np.arange(result.size).reshape(result.shape) <= row * result.shape[1] + column
+        _cells(lower, np.where(done, result, 0.0), decimals=1, bounds=_bounds(result), size=7)
+        for text, shown in zip(lower.texts, done.ravel(), strict=True):
+            text.set_visible(bool(shown))
+        _square(lower, (column - 0.5, row - 0.5), 1, edgecolor=MARK, linewidth=3)
+        upper.set_title(f"row {row + 1}, column {column + 1}", fontsize=10)
+        upper.set(xticks=[], yticks=[])
     return figure
 
 

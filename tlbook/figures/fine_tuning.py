@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,30 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from tlbook._checks import one_of, some
-from tlbook.plotting.marks import band, result_rows
-from tlbook.plotting.style import FROZEN, INK, PALETTE, looks, new_figure, percent_axis, styled, summaries
+from tlbook.evaluation import PairedTest
+from tlbook.plotting.marks import band, error_bars, result_rows
+from tlbook.plotting.style import (
+    DOTTED,
+    FROZEN,
+    INK,
+    PALETTE,
+    looks,
+    new_figure,
+    percent_axis,
+    styled,
+    summaries,
+    summary,
+)
 
-__all__ = ["rate_sweep", "schedule_curves", "statistics_moved", "strategy_costs", "training_plan"]
+__all__ = [
+    "by_test_set",
+    "differences",
+    "rate_sweep",
+    "schedule_curves",
+    "statistics_moved",
+    "strategy_costs",
+    "training_plan",
+]
 
 
 @styled
@@ -84,6 +104,7 @@ def strategy_costs(
     *,
     reference: str,
     lowest: float,
+    estimated: Collection[str] = (),
 ) -> Figure:
     """Strategies in three columns: test accuracy, training time, trainable parameters.
 
@@ -102,6 +123,8 @@ def strategy_costs(
     lowest : float
         Accuracy at which the axis begins. Strategies further down are written
         at its edge with their median, so that they do not squeeze the others.
+    estimated : collection of str
+        Strategies whose time was not measured to the end: written with ≈, over a hatched bar.
 
     Raises
     ------
@@ -114,16 +137,19 @@ def strategy_costs(
             raise ValueError(f"accuracy and {what} are of other strategies: {sorted(set(other) ^ set(drawn))}")
     one_of(reference, "reference", drawn)
     rows = range(len(drawn))
-    figure, (places,) = new_figure(7.5, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
+    figure, (places,) = new_figure(7.8, 1.0 + 0.4 * len(drawn), 1, 3, sharey=True, width_ratios=[2.2, 1, 1.1])
     left, *others = places
     for place, of, words in zip(
-        others, (process_seconds, parameters), ("process seconds", "trained parameters"), strict=True
+        others, (process_seconds, parameters), ("process\nseconds", "trained\nparameters"), strict=True
     ):
         values = [float(of[name]) for name in drawn]
-        place.barh(rows, values, height=0.55, color=PALETTE["sky"])
-        for row, value in zip(rows, values, strict=True):
-            text = f" {value:,.0f}" if value >= 10 or value == 0 else f" {value:.1f}"
-            place.text(value, row, text, va="center", fontsize=9)
+        bars = place.barh(rows, values, height=0.55, color=PALETTE["sky"])
+        for row, (name, value) in enumerate(zip(drawn, values, strict=True)):
+            text = f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
+            if of is process_seconds and name in estimated:
+                text = f"≈ {text}"
+                bars[row].set(hatch="///", edgecolor="white")
+            place.text(value, row, f" {text}", va="center", fontsize=9)
         place.set(xlim=(0, 1.75 * max(values)), xticks=[], xlabel=words)
         place.spines["bottom"].set_visible(False)
         place.grid(False, axis="y")
@@ -131,6 +157,121 @@ def strategy_costs(
     left.set_xlim(left=lowest)
     left.xaxis.set_major_locator(MaxNLocator(5))
     left.set_xlabel("test accuracy (%)")
+    return figure
+
+
+@styled
+def differences(
+    panels: Mapping[str, Mapping[str, PairedTest]],
+    *,
+    limit: float,
+    order: Sequence[str] | None = None,
+    xlabel: str = "difference of test accuracy (points)",
+) -> Figure:
+    """What was found of each difference and what could have been found: a line a comparison, a panel a family of them.
+
+    A dot with its interval is filled where the first is better (green), a diamond where it is worse
+    (vermilion), open and grey where one cannot tell; two ticks mark the smallest difference that would have been
+    found with 80 % power. At the right stands the difference.
+
+    Parameters
+    ----------
+    panels : mapping of str to mapping of str to PairedTest
+        ``{title: {comparison: test}}``; a comparison missing in a panel leaves its line empty there.
+    limit : float
+        Where the axis ends on both sides, as a share. What lies further out is drawn as an arrow at the edge.
+    order : sequence of str, optional
+        Comparisons from top to bottom; default: in the order in which they come.
+    xlabel : str
+
+    Raises
+    ------
+    ValueError
+        No comparison in any panel; an order of others.
+    """
+    names = list(dict.fromkeys(name for tests in panels.values() for name in tests))
+    some(names, "differences", "comparison")
+    if order is not None:
+        if sorted(order) != sorted(names):
+            raise ValueError(f"differences: order names {list(order)}, the panels have {names}")
+        names = list(order)
+    kinds = {
+        "better": {"color": PALETTE["green"], "marker": "o", "markerfacecolor": PALETTE["green"]},
+        "worse": {"color": PALETTE["vermilion"], "marker": "D", "markerfacecolor": PALETTE["vermilion"]},
+        "cannot tell": {"color": "#777777", "marker": "o", "markerfacecolor": "white"},
+    }
+    figure, (axes,) = new_figure(8.0, 1.2 + 0.3 * len(names), 1, len(panels), sharey=True)
+    legend: dict[str, Any] = {}
+    for place, (title, tests) in zip(axes, panels.items(), strict=True):
+        for name, test in tests.items():
+            row, value = names.index(name), test.difference.value
+            kind = "cannot tell" if test.winner is None else "better" if value > 0 else "worse"
+            if abs(value) <= limit:
+                look = {"capsize": 0, "linestyle": "none", "markersize": 6, "zorder": 3}
+                drawn = summary(test.difference, "differences")
+                legend.setdefault(kind, error_bars(place, [row], [drawn], across=True, **look, **kinds[kind]))
+            else:
+                arrow = "◀" if value < 0 else "▶"
+                place.text(np.sign(value) * limit, row, arrow, ha="center", va="center", color=kinds[kind]["color"])
+            if test.detectable is not None:
+                ends = [-test.detectable, test.detectable]
+                ticks = place.plot(
+                    ends, [row, row], linestyle="none", marker="|", markersize=11, color="#999999", zorder=2
+                )
+                legend.setdefault("could have been found", ticks[0])
+            edge = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
+            place.annotate(f"{100 * value:+.1f}".replace("-", "−"), (1, row), **edge, va="center", fontsize=10)
+        place.axvline(0, color="#666666", linewidth=1, zorder=1)
+        place.set_xlim(-1.04 * limit, 1.04 * limit)
+        place.set_title(title, fontsize=11)
+        place.grid(False, axis="y")
+        place.xaxis.set_major_locator(MaxNLocator(5))
+        percent_axis(place, "x")
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.4, -0.6)
+    figure.supxlabel(xlabel, fontsize=11)
+    order = [kind for kind in (*kinds, "could have been found") if kind in legend]
+    figure.legend([legend[kind] for kind in order], order, loc="outside upper center", ncols=len(order), handlelength=1)
+    return figure
+
+
+@styled
+def by_test_set(results: Mapping[str, Mapping[str, Any]], *, xlabel: str = "test set", chance: float) -> Figure:
+    """Accuracy of several methods on several test sets; nothing joins the sets, since they have no order.
+
+    Parameters
+    ----------
+    results : mapping of str to mapping of str to result
+        ``{method: {test set: result}}``, the same sets for each. For a list of one accuracy a run the large
+        mark is the median, the bar runs from the smallest to the largest, and the runs are small dots.
+    xlabel : str
+    chance : float
+        Accuracy of guessing, drawn as a line.
+
+    Raises
+    ------
+    ValueError
+        Nothing to draw, or other test sets in the methods.
+    """
+    some(results, "by_test_set", "method")
+    sets = list(next(iter(results.values())))
+    figure, ((axes,),) = new_figure(6.4, 3.7)
+    step = 0.7 / len(results)
+    for index, ((name, points), look) in enumerate(zip(results.items(), looks(len(results)), strict=True)):
+        if list(points) != sets:
+            raise ValueError(f"{name!r} has the test sets {list(points)}, the first method {sets}; give the same")
+        xs = np.arange(len(sets)) + step * (index - (len(results) - 1) / 2)
+        drawn = summaries(points, f"by_test_set, {name}")
+        for x, one in zip(xs, drawn.values(), strict=True):
+            error_bars(axes, [x], [one], zorder=3, **(look | {"linestyle": "none"}))
+            axes.plot([x + 0.25 * step] * len(one.runs), one.runs, ".", color="#555555", markersize=5, alpha=0.7)
+        axes.plot([], [], linestyle="none", marker=look["marker"], color=look["color"], label=name)
+    axes.axhline(chance, zorder=1, label="chance", **DOTTED)
+    axes.set_xticks(range(len(sets)), sets)
+    axes.grid(False, axis="x")
+    percent_axis(axes)
+    axes.set(xlabel=xlabel, ylabel="test accuracy (%)")
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from tlbook.plotting.images import shown
 from tlbook.plotting.marks import class_dots, error_bars, picture_axes, write_over
 from tlbook.plotting.style import DOTTED, TURNED, looks, new_figure, percent_axis, styled, summaries
 
-__all__ = ["feature_planes", "neighbour_rows", "sanity_check"]
+__all__ = ["feature_planes", "heat_by_training", "neighbour_rows", "sanity_check"]
 
 
 @styled
@@ -99,8 +101,8 @@ def sanity_check(correlations: Mapping[str, Any], shares: Mapping[str, Any], *, 
     ----------
     correlations : mapping of str to result
         Rank correlation with the maps of the trained network, by the last layer
-        that was randomised, in order. A result is a number, an ``Estimate`` or a list of
-        one value a seed (dot: median, bar: smallest to largest).
+        that was randomised, in order. A result is a number, an ``Estimate`` (its interval is a bar)
+        or a list of one value a seed (small dots, and the median on the line).
     shares : mapping of str to result
         Share of the heat inside the masks, by the same names.
     chance : float
@@ -116,7 +118,13 @@ def sanity_check(correlations: Mapping[str, Any], shares: Mapping[str, Any], *, 
         raise ValueError(f"the same steps are needed in both; got {list(correlations)} and {steps}")
     figure, ((left, right),) = new_figure(6.8, 3.6, 1, 2)
     for place, results, look in zip((left, right), (correlations, shares), looks(2), strict=True):
-        error_bars(place, range(len(steps)), summaries(results, "sanity_check").values(), **look)
+        drawn = summaries(results, "sanity_check")
+        # a range over seeds must not look like an interval over images
+        without_bars = [replace(one, low=math.nan, high=math.nan) if one.runs else one for one in drawn.values()]
+        error_bars(place, range(len(steps)), without_bars, **look)
+        for x, one in enumerate(drawn.values()):
+            if one.runs:
+                place.plot([x] * len(one.runs), one.runs, ".", color="#555555", markersize=7, alpha=0.7, zorder=3)
         place.set_xticks(range(len(steps)), steps, **TURNED)
         place.set_xlim(-0.4, len(steps) - 0.6)
     left.axhline(0, **DOTTED)
@@ -127,4 +135,41 @@ def sanity_check(correlations: Mapping[str, Any], shares: Mapping[str, Any], *, 
     right.set_ylim(0, None)
     percent_axis(right)
     figure.supxlabel("randomised from the head down to", fontsize=11)
+    return figure
+
+
+@styled
+def heat_by_training(shares: Mapping[str, Mapping[str, Sequence[float]]], *, chance: float) -> Figure:
+    """Share of the heat inside a mask, a dot for each network: rows of networks and methods, a marker for each training.
+
+    Parameters
+    ----------
+    shares : mapping of str to mapping of str to sequence of float
+        ``{row: {training: one share a seed}}``, the first row on top.
+    chance : float
+        Share that a map gets that knows nothing, drawn as a line.
+
+    Raises
+    ------
+    ValueError
+        Nothing to draw.
+    """
+    some(shares, "heat_by_training", "row")
+    trainings = list(dict.fromkeys(name for row in shares.values() for name in row))
+    styles = dict(zip(trainings, looks(len(trainings)), strict=True))
+    figure, ((axes,),) = new_figure(6.4, 1.4 + 0.45 * len(shares))
+    for place, row in enumerate(shares.values()):
+        for name, values in row.items():
+            beside = 0.24 * (trainings.index(name) - (len(trainings) - 1) / 2)
+            look = {"color": styles[name]["color"], "marker": styles[name]["marker"], "alpha": 0.7, "markersize": 6}
+            axes.plot(values, [place + beside] * len(values), linestyle="none", label="" if place else name, **look)
+    axes.axvline(chance, zorder=1, **DOTTED)
+    axes.annotate("chance", (chance, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=10)
+    axes.set_yticks(range(len(shares)), list(shares))
+    axes.set_ylim(len(shares) - 0.5, -0.5)
+    axes.set_xlim(0, None)
+    axes.grid(False, axis="y")
+    axes.set_xlabel("heat inside the head (%)")
+    percent_axis(axes, "x")
+    figure.legend(loc="outside lower center", ncols=len(trainings))
     return figure

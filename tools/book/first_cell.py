@@ -15,15 +15,18 @@ import nbformat
 
 ID = "on-colab-or-kaggle"
 SOURCE = """\
-# @title On Colab or Kaggle, run this cell first (on Kaggle with internet on). Elsewhere it does nothing.
+# @title On Colab or Kaggle (with internet on), run this first.
 import os
 
 if {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & set(os.environ):
-    raise RuntimeError("Nothing to install from: open the chapter from the book's page, or install tlbook yourself.")\
+    raise RuntimeError(
+        "Nothing to install from: open the chapter from the book's page, "
+        "or install tlbook yourself."
+    )\
 """
 # Without the empty line: short enough that nobody minds it above the imports.
 PUBLISHED = """\
-# @title On Colab or Kaggle, run this cell first (on Kaggle with internet on). Elsewhere it does nothing.
+# @title On Colab or Kaggle (with internet on), run this first.
 import os
 if {{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}} & set(os.environ):
     %pip install --quiet "{package}"

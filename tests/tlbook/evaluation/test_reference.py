@@ -7,7 +7,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
-from tlbook.evaluation import by_verdict, compare_runs, compare_with_reference, pack_right, runs_by
+from tlbook.evaluation import by_verdict, compare_pairs, compare_runs, compare_with_reference, pack_right, runs_by
 
 
 def runs(share, seed):
@@ -24,6 +24,29 @@ def test_each_is_compared_and_corrected_for_their_number():
     np.testing.assert_allclose([test.adjusted_p for test in tests.values()], expected)
     assert tests["good"].difference == alone[0].difference
     assert tests["bad"].names == ("bad", "none")
+
+
+def test_pairs_that_share_a_reference_are_compared_as_with_it():
+    right = {"none": runs(0.8, 0), "good": runs(0.9, 1), "same": runs(0.8, 2)}
+    pairs = {f"{name}?": {name: right[name], "none": right["none"]} for name in ("good", "same")}
+    expected = compare_with_reference(right, margin=0.01, reference="none")
+    assert compare_pairs(pairs, margin=0.01) == {f"{name}?": test for name, test in expected.items()}
+
+
+def test_pairs_may_be_of_other_runs_and_images():
+    few = {"A": runs(0.9, 1)[:3, :100], "B": runs(0.8, 2)[:3, :100]}
+    tests = compare_pairs({"many": {"good": runs(0.9, 3), "bad": runs(0.6, 4)}, "few": few})
+    assert [(test.names, test.n, test.comparisons) for test in tests.values()] == [
+        (("good", "bad"), 5, 2),
+        (("A", "B"), 3, 2),
+    ]
+
+
+def test_a_family_of_pairs_needs_pairs():
+    with pytest.raises(ValueError, match="'home' compares A; give two methods"):
+        compare_pairs({"home": {"A": runs(0.9, 1)}})
+    with pytest.raises(ValueError, match="no pair"):
+        compare_pairs({})
 
 
 def test_intervals_agree_with_the_verdicts_of_the_family():

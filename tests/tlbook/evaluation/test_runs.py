@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
+from scipy.optimize import brentq
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
@@ -111,6 +112,18 @@ def test_a_plan_says_what_runs_and_images_can_find():
     assert plan.runs_needed(0.005, 1000) == np.inf
     assert plan.runs_needed(0.5, 1000) == 2
     assert evaluation.VarianceComponents(0, 0, 0).detectable(2, 2) == 0
+
+
+@pytest.mark.parametrize(("n", "level", "power"), [(3, 0.05, 0.8), (5, 0.05, 0.8), (5, 0.01, 0.9), (20, 0.05, 0.6)])
+def test_a_plan_where_one_factor_brings_all_the_luck_is_that_of_a_t_test(n, level, power):
+    """Against the noncentral t distribution, with n runs or n images that differ by 4 points."""
+    needed = stats.t.isf(level / 2, n - 1)
+    options = {"confidence": 1 - level, "power": power}
+    expected = 0.04 / np.sqrt(n) * brentq(lambda shift: stats.nct.sf(needed, n - 1, shift) - power, 0, 60)
+    of_runs = evaluation.VarianceComponents(runs=0.04**2, images=0, residual=0)
+    assert of_runs.detectable(n, 500, **options) == pytest.approx(expected, rel=0.01)
+    of_images = evaluation.VarianceComponents(runs=0, images=0.04**2, residual=0)
+    assert of_images.detectable(500, n, **options) == pytest.approx(expected, rel=0.05)
 
 
 def test_plans_refuse():

@@ -55,6 +55,7 @@ def test_effects_show_the_verdict_by_marker_and_legend():
     first, second = figure.axes
     assert [label.get_text() for label in first.get_yticklabels()] == ["good", "bad", "nothing"]
     assert (len(first.containers), len(second.containers)) == (3, 1)
+    assert first.get_xlim() == second.get_xlim()  # one scale, so that the panels can be compared
     drawn = [container.lines[0].get_xdata()[0] for container in first.containers]
     assert drawn == pytest.approx([test.difference.value for test in tests.values()])
     assert drawn[0] > 0 > drawn[1]

@@ -67,6 +67,26 @@ def test_filters_keep_their_colours():
     assert np.all(axes[0].images[0].get_array() == 0.5)
 
 
+def test_a_few_filters_fill_the_width():
+    axes = rendered(figures.filter_grid({"a": np.ones((3, 3, 3, 8)), "b": np.ones((3, 3, 3, 8))}))
+    assert len(axes) == 16
+
+
+def test_response_maps_share_one_scale_around_zero():
+    picture, first, second = rendered(figures.response_maps(IMAGE, {"a": [[-2, 1]], "b": [[0.5, 0]]}))
+    assert [one.get_title() for one in (picture, first, second)] == ["picture", "a", "b"]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (-2, 2)
+
+
+def test_a_kernel_on_its_way_shows_only_what_is_computed():
+    axes = rendered(figures.kernel_path(IMAGE, KERNEL, [(0, 0), (1, 2)]))
+    result = convolve(IMAGE, KERNEL).ravel()
+    for place, shown in zip(axes[2:], (1, 7), strict=True):
+        written = [text.get_text() for text in place.texts if text.get_visible()]
+        assert [float(text.replace("−", "-")) for text in written] == pytest.approx(result[:shown], abs=0.051)
+    assert axes[1].patches[0].get_bbox().bounds == (1.5, 0.5, 3, 3)
+
+
 def test_receptive_fields_are_drawn_where_they_lie():
     fields = {"a": Field(size=3, jump=1, start=-1, units=12), "b": Field(size=30, jump=4, start=-12, units=3)}
     left, right = rendered(figures.receptive_field_map(np.zeros((12, 12, 3)), fields))
@@ -133,6 +153,10 @@ def test_there_and_back_draws_what_flows():
         (lambda: figures.kernel_step(IMAGE, KERNEL, 4, 0), r"no place \(4, 0\)"),
         (lambda: figures.filter_grid({}), "no filters to draw"),
         (lambda: figures.filter_grid({"grey": np.zeros((3, 3, 1, 4))}), "filters of 'grey' must have shape"),
+        (lambda: figures.response_maps(IMAGE, {}), "at least one feature map"),
+        (lambda: figures.response_maps(IMAGE, {"a": np.zeros((2, 2, 1))}), "at least one feature map"),
+        (lambda: figures.kernel_path(IMAGE, KERNEL, [(4, 0)]), r"shape \(4, 4\)"),
+        (lambda: figures.kernel_path(IMAGE, KERNEL, []), "at least one"),
         (lambda: figures.receptive_field_map(np.zeros((8, 8, 3)), {}), "give 1 to 7 fields"),
         (lambda: figures.shift_curves([0, 1], {}, ylabel=""), "give 1 to 7 curves"),
         (lambda: figures.shift_curves([0, 1], {"a": [1]}, ylabel=""), "'a' has 1 values for 2 shifts"),

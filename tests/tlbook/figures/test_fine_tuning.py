@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from tlbook.evaluation import wilson
-from tlbook.figures.fine_tuning import rate_sweep, schedule_curves, statistics_moved, strategy_costs, training_plan
+from tlbook.evaluation import compare_runs, wilson
+from tlbook.figures.fine_tuning import (
+    by_test_set,
+    differences,
+    rate_sweep,
+    schedule_curves,
+    statistics_moved,
+    strategy_costs,
+    training_plan,
+)
 
 COLUMNS = ["group 1", "group 2", "head"]
 
@@ -71,6 +79,54 @@ def test_what_lies_below_the_axis_is_written_at_its_edge():
     assert texts(left) == ["◀ 65"]
     assert left.get_xlim()[0] == 0.88
     assert all(min(line.get_xdata(), default=1) >= 0.88 for line in left.lines)
+
+
+def test_a_time_that_is_estimated_is_marked():
+    one, two = {"probe": 1.0, "scratch": 150.0}, {"probe": 2, "scratch": 3}
+    figure = strategy_costs(
+        {"probe": 0.9, "scratch": 0.8}, one, two, reference="probe", lowest=0.5, estimated=["scratch"]
+    )
+    _, middle, right = figure.axes
+    assert texts(middle) == [" 1.0", " ≈ 150"]
+    assert [bool(bar.get_hatch()) for bar in middle.patches] == [False, True]
+    assert not any(bar.get_hatch() for bar in right.patches)
+
+
+def flags(share, seed):
+    return np.random.default_rng(seed).random((5, 400)) < share
+
+
+def test_differences_show_what_was_found_and_what_could_have_been():
+    probe = flags(0.8, 0)
+    tests = {"good": compare_runs(flags(0.9, 1), probe), "bad": compare_runs(flags(0.1, 2), probe)}
+    figure = differences({"one": tests, "two": {"same": compare_runs(flags(0.8, 3), probe)}}, limit=0.2)
+    one, two = figure.axes
+    assert [label.get_text() for label in one.get_yticklabels()] == ["good", "bad", "same"]
+    found = 100 * tests["good"].difference.value
+    assert f"{found:+.1f}" in texts(one) and "◀" in texts(one) and "◀" not in texts(two)
+    ticks = [line for line in one.lines if line.get_marker() == "|"]
+    assert [list(line.get_xdata()) for line in ticks] == [[-t.detectable, t.detectable] for t in tests.values()]
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["better", "cannot tell", "could have been found"]
+    assert one.get_title("left") == "one"
+    turned = differences({"one": tests}, limit=0.2, order=["bad", "good"]).axes[0]
+    assert [label.get_text() for label in turned.get_yticklabels()] == ["bad", "good"]
+    with pytest.raises(ValueError, match="comparison"):
+        differences({"one": {}}, limit=0.1)
+    with pytest.raises(ValueError, match="the panels have"):
+        differences({"one": tests}, limit=0.1, order=["good"])
+
+
+def test_test_sets_are_not_joined():
+    results = {"probe": {"home": 0.9, "noisy": 0.7}, "LP-FT": {"home": [0.9, 0.95, 0.97], "noisy": [0.6, 0.7, 0.8]}}
+    axes = by_test_set(results, chance=0.5).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["home", "noisy"]
+    spans = [len(set(line.get_xdata())) for line in axes.lines if line.get_label() != "chance"]
+    assert max(spans) == 1
+    runs = [list(line.get_ydata()) for line in axes.lines if line.get_marker() == "." and len(line.get_ydata())]
+    assert runs == [[0.9, 0.95, 0.97], [0.6, 0.7, 0.8]]
+    with pytest.raises(ValueError, match="give the same"):
+        by_test_set({"a": {"home": 0.9}, "b": {"noisy": 0.9}}, chance=0.5)
 
 
 def test_costs_refuse_strategies_that_do_not_match():

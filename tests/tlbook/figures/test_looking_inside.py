@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from tlbook.evaluation import wilson
-from tlbook.figures.looking_inside import feature_planes, neighbour_rows, sanity_check
+from tlbook.figures.looking_inside import feature_planes, heat_by_training, neighbour_rows, sanity_check
 from tlbook.plotting import PALETTE
 
 
@@ -63,7 +63,10 @@ def test_the_sanity_check_draws_both_curves_and_chance():
     left, right = sanity_check(likeness, shares, chance=0.26).axes
     line, bars = left.lines[0], left.collections[0]
     assert line.get_ydata().tolist() == [1.0, 0.3, 0.0]
-    assert bars.get_segments()[1][:, 1].tolist() == pytest.approx([0.2, 0.5])
+    assert not bars.get_segments()[1].size  # seeds are dots, no bar
+    assert [0.2, 0.5, 0.3] in [list(dots.get_ydata()) for dots in left.lines]
+    low, high = right.collections[0].get_segments()[0][:, 1]
+    assert low < 0.4 < high  # an estimate keeps its interval
     assert right.lines[0].get_ydata().tolist() == [0.4, 0.3, 0.25]
     assert 0.26 in [line.get_ydata()[0] for line in right.lines]
     assert [t.get_text() for t in right.get_xticklabels()] == ["as trained", "head", "stage1"]
@@ -72,3 +75,17 @@ def test_the_sanity_check_draws_both_curves_and_chance():
 def test_the_sanity_check_needs_the_same_steps():
     with pytest.raises(ValueError, match="same steps"):
         sanity_check({"head": 1.0}, {"stage1": 0.5}, chance=0.2)
+
+
+def test_heat_by_training_has_a_dot_for_each_network_and_no_lines_between_rows():
+    shares = {"Grad-CAM": {"released": [0.5, 0.6], "giveaway": [0.2, 0.3]}, "occlusion": {"released": [0.7]}}
+    figure = heat_by_training(shares, chance=0.31)
+    (axes,) = figure.axes
+    dots = [line for line in axes.lines if line.get_marker() not in (None, "None", "")]
+    assert [list(one.get_xdata()) for one in dots] == [[0.5, 0.6], [0.2, 0.3], [0.7]]
+    assert {one.get_linestyle() for one in dots} == {"None"}
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["Grad-CAM", "occlusion"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["released", "giveaway"]
+    assert 0.31 in [line.get_xdata()[0] for line in axes.lines]
+    with pytest.raises(ValueError, match="at least one row"):
+        heat_by_training({}, chance=0.3)
