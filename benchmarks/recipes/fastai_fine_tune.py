@@ -18,12 +18,12 @@ from tlbook.transfer.schedules import Tabulated
 VARIANTS = ("published",)
 
 
-def one_cycle(steps: int, highest: float, up: float, div: float, div_final: float = 1e5) -> np.ndarray:
+def one_cycle(steps: int, highest: float, up: float, div: float) -> np.ndarray:
     """Learning rate of each step (Smith 2018, with cosines for lines as fastai has it), float32 (steps,)."""
     done = np.arange(steps) / steps
     rising = highest / div + (highest - highest / div) * (1 - np.cos(np.pi * done / up)) / 2
     left = np.clip((done - up) / (1 - up), 0, 1)
-    falling = highest / div_final + (highest - highest / div_final) * (1 + np.cos(np.pi * left)) / 2
+    falling = highest / 1e5 + (highest - highest / 1e5) * (1 + np.cos(np.pi * left)) / 2
     return np.where(done < up, rising, falling).astype("float32")
 
 

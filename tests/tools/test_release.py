@@ -35,6 +35,7 @@ def test_a_release_is_complete(built):
         "tlbook/data/sketchnet-1.weights.h5",
         "tlbook/_results/comparison.json",
         "tlbook/hosted.py",
+        "tlbook/py.typed",
         "LICENSE",
         "LICENSE-CC-BY-4.0",
     ],

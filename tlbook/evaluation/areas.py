@@ -18,11 +18,11 @@ __all__ = ["average_precision", "roc_auc"]
 _EXTRA = 0.25
 
 
-def _with_extra(values: NDArray[np.float64], middle: float = 0.5) -> tuple[float, float]:
-    """Mean and its variance of values and a quarter of one more, which lies in the middle."""
+def _with_extra(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and its variance of values and a quarter of one more, which is 0.5."""
     total = values.size + _EXTRA
-    mean = (values.sum() + _EXTRA * middle) / total
-    spread = ((values - mean) ** 2).sum() + _EXTRA * (middle - mean) ** 2
+    mean = (values.sum() + _EXTRA * 0.5) / total
+    spread = ((values - mean) ** 2).sum() + _EXTRA * (0.5 - mean) ** 2
     return float(mean), float(spread / (total - 1) / total)
 
 

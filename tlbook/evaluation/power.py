@@ -33,25 +33,25 @@ def _mcnemar_power(n: int, difference: float, discordant: float, level: float) -
 
 
 @lru_cache(maxsize=4096)
-def _smallest_by_mcnemar(n: int, discordant: float, level: float, power: float = _POWER) -> float:
-    """The smallest true difference that McNemar's exact test on n images finds with this power.
+def _smallest_by_mcnemar(n: int, discordant: float, level: float) -> float:
+    """The smallest true difference that McNemar's exact test on n images finds with 80 % power.
 
     The share of discordant images is the given one, or the difference where that is larger; infinite if even
     a difference of 1 would not do.
     """
 
     def lacking(difference: float) -> float:
-        return _mcnemar_power(n, difference, max(discordant, difference), level) - power
+        return _mcnemar_power(n, difference, max(discordant, difference), level) - _POWER
 
     return float(optimize.brentq(lacking, 1e-9, 1.0, xtol=1e-7)) if lacking(1.0) >= 0 else math.inf
 
 
-def _smallest_by_t(standard_error: float, df: float, level: float, power: float = _POWER) -> float:
-    r"""The smallest true difference that a t-test finds with this power, :math:`(t_{1-\alpha/2} + t_{power})\,SE`.
+def _smallest_by_t(standard_error: float, df: float, level: float) -> float:
+    r"""The smallest true difference that a t-test finds with 80 % power, :math:`(t_{1-\alpha/2} + t_{power})\,SE`.
 
     Against the noncentral t distribution the power is 79 to 80 % from 4 degrees of freedom on, 77 % with 2.
     """
-    return float((stats.t.isf(level / 2, df) + stats.t.ppf(power, df)) * standard_error)
+    return float((stats.t.isf(level / 2, df) + stats.t.ppf(_POWER, df)) * standard_error)
 
 
 def _check(accuracy_a: float, accuracy_b: float, power: float) -> None:

@@ -94,12 +94,12 @@ def _peak(heat: NDArray[np.float64]) -> tuple[int, int]:
     return tuple(places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))])
 
 
-def _mean(values: NDArray[np.float64], *, unit: str = "%", seed: int = 0) -> Estimate:
+def _mean(values: NDArray[np.float64], *, unit: str = "%") -> Estimate:
     if len(values) < 2:
         value = float(values[0]) if len(values) else float("nan")
         whole = (-1.0, 1.0) if unit == "points" else (0.0, 1.0)
         return Estimate(value, *whole, len(values), unit=unit)
-    return bootstrap(np.mean, values, vectorized=True, unit=unit, seed=seed)
+    return bootstrap(np.mean, values, vectorized=True, unit=unit)
 
 
 def _others(heat: NDArray[np.float64], inside: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
