@@ -107,10 +107,9 @@ def compare_pairs(
     if not pairs:
         raise ValueError("there is no pair to compare")
     each = _each(confidence, len(pairs))
-    tests = [
-        compare_runs(*pair.values(), margin=margin, names=tuple(pair), confidence=each)  # type: ignore[arg-type]
-        for pair in pairs.values()
-    ]
+    tests = []
+    for (a, right_a), (b, right_b) in (pair.items() for pair in pairs.values()):
+        tests.append(compare_runs(right_a, right_b, margin=margin, names=(a, b), confidence=each))
     return dict(zip(pairs, _together(tests, confidence), strict=True))
 
 

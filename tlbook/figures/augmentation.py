@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tlbook._checks import some
 from tlbook.evaluation import PairedTest
@@ -18,7 +19,9 @@ __all__ = ["augmentation_gallery", "change_effects", "effect_grid", "strength_cu
 
 
 @styled
-def augmentation_gallery(before: Any, rows: Mapping[str, Sequence[Any]], notes: Mapping[str, Sequence[str]]) -> Figure:
+def augmentation_gallery(
+    before: ArrayLike, rows: Mapping[str, Sequence[Any]], notes: Mapping[str, Sequence[str]]
+) -> Figure:
     """One image before, and after changes of growing strength: a row for each kind of change, dealt to two columns.
 
     Parameters

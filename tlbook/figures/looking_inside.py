@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tlbook._checks import some
 from tlbook.plotting.images import shown
@@ -20,10 +21,10 @@ __all__ = ["feature_planes", "heat_by_training", "neighbour_rows", "sanity_check
 
 @styled
 def neighbour_rows(
-    queries: Any,
-    neighbours: Any,
+    queries: ArrayLike,
+    neighbours: ArrayLike,
     query_labels: Sequence[int],
-    neighbour_labels: Any,
+    neighbour_labels: ArrayLike,
     class_names: Sequence[str],
 ) -> Figure:
     """An image at the left of each line, and to its right its nearest neighbours, nearest first.
@@ -63,7 +64,7 @@ def neighbour_rows(
 
 
 @styled
-def feature_planes(planes: Mapping[str, Any], labels: Any, class_names: Sequence[str]) -> Figure:
+def feature_planes(planes: Mapping[str, ArrayLike], labels: ArrayLike, class_names: Sequence[str]) -> Figure:
     """Maps of the same images in two dimensions, side by side.
 
     The axes have no numbers: a map may be turned, mirrored or scaled and means the same.

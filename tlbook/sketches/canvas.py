@@ -56,7 +56,8 @@ def hls(hue: float, light: float, saturation: float) -> RGB:
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
     """Colour `share` of the way from a to b."""
-    return tuple(round(p + (q - p) * share) for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
+    red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def tone(colour: RGB, amount: float) -> RGB:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tlbook._checks import one_of, whole
 from tlbook.progress import bar
-from tlbook.sketches.factors import FACTORS, TARGET_SPECIES, Factors, parse
+from tlbook.sketches.factors import FACTORS, SPECIES, TARGET_SPECIES, Factors, parse
 from tlbook.sketches.scene import render
 from tlbook.sketches.species import sample
 
@@ -85,12 +85,11 @@ def make_records(species: Iterable[str], n_per_class: int, seed: int, **factors:
     if not names or len(set(names)) != len(names):
         raise ValueError(f"species={names!r}: expected one or more different species")
     n_per_class = whole(n_per_class, "n_per_class")
-    species_index = FACTORS["species"].choices  # type: ignore[union-attr]
     records = []
     for i in range(n_per_class):
         for name in names:
             FACTORS["species"].check("species", name)
-            rng = np.random.default_rng([seed, species_index.index(name), i])
+            rng = np.random.default_rng([seed, SPECIES.index(name), i])
             records.append(sample(name, rng, **factors))
     return records
 

@@ -65,8 +65,8 @@ class ArraySource:
     def fingerprint(self) -> str:
         digest = hashlib.sha256(f"{self._images.shape}{self._images.dtype}".encode())
         for start in range(0, len(self._images), 256):
-            digest.update(np.ascontiguousarray(self._images[start : start + 256]).data)
-        digest.update(np.ascontiguousarray(self.labels).data)
+            digest.update(self._images[start : start + 256].tobytes())
+        digest.update(self.labels.tobytes())
         return digest.hexdigest()
 
 

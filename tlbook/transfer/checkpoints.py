@@ -129,7 +129,7 @@ def weights_hash(model: keras.Model) -> str:
     digest = hashlib.sha256(bytes(trainable_state(model)))
     for value in model.get_weights():
         digest.update(f"{value.shape}{value.dtype}".encode())
-        digest.update(np.ascontiguousarray(value).data)
+        digest.update(value.tobytes())
     return digest.hexdigest()
 
 
