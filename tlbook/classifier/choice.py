@@ -56,7 +56,7 @@ def choose(asked: str = "auto", *, progress: bool = True) -> BackboneChoice:
     ----------
     asked : str, default "auto"
         A name of :func:`tlbook.backbones.names`; "auto" takes the first of
-        :func:`candidates` whose weights are on this machine or come down in
+        ``tlbook.classifier.choice.candidates()`` whose weights are on this machine or come down in
         ``PATIENCE`` seconds, and without either the one that the package ships.
     progress : bool, default True
         Show a bar while weights are downloaded.

@@ -251,7 +251,7 @@ class Progress(keras.callbacks.Callback):
     Parameters
     ----------
     ticker : Ticker
-        From :func:`tlbook.progress.bar`.
+        From ``tlbook.progress.bar``.
     """
 
     def __init__(self, ticker: Ticker) -> None:
