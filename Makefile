@@ -11,7 +11,7 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock assignments grade test-assignments test-colab test-browser site notebooks release
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock assignments grade test-assignments test-thorough test-colab test-browser site notebooks release
 
 help:
 	@echo "To read and check"
@@ -39,6 +39,7 @@ help:
 	@echo "  make test-colab [VERSIONS=newest]  every notebook as on Colab: its versions, nothing else in reach (long)"
 	@echo ""
 	@echo "Now and then (long)"
+	@echo "  make test-thorough                 the tests that make test leaves out"
 	@echo "  make mutate                        break each formula in turn and expect a failing test"
 	@echo "  make kills                         kill tlbook train at 20 random moments and continue it each time"
 	@echo "  make stability                     stored outputs under other thread counts and instruction sets"
@@ -54,6 +55,9 @@ book: env
 
 test: env
 	@$(PY) tools/check/run_tests.py
+
+test-thorough: env
+	@$(PY) tools/check/run_tests.py --thorough
 
 test-colab: env
 	@$(PY) tools/release/run_like_colab.py --versions $(VERSIONS) $(NOTEBOOK)

@@ -2,6 +2,7 @@
 
 Each chapter is copied twice and run by `pytest --nbval`, once with every promised line altered, once with a cell put in
 that shuffles the labels the probe is trained on. Both runs go on at the same time, since importing TensorFlow is most of them.
+By default two chapters are tried, by `make test-thorough` all.
 """
 
 from __future__ import annotations
@@ -92,7 +93,19 @@ def failed_cells(run: subprocess.Popen, folder) -> tuple[int, set[int], str]:
     return run.returncode, failed, printed
 
 
-@pytest.fixture(scope="module", params=contents.chapters(), ids=lambda path: path.stem)
+ALWAYS = (
+    "feature-extraction",
+    "sketches",
+)  # the chapters that train a probe, and the one of the other kind; quick ones
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(path, id=path.stem, marks=() if path.stem in ALWAYS else pytest.mark.thorough)
+        for path in contents.chapters()
+    ],
+)
 def runs(request, tmp_path_factory):
     changed = nbformat.read(request.param, as_version=4)
     expected = with_promises_changed(changed)

@@ -141,7 +141,7 @@ def test_a_snapshot_is_a_repository_of_the_files_as_they_are(tmp_path):
 def test_a_chapter_runs_as_on_colab_with_the_package_from_git(tmp_path):
     """With the packages of this environment; `make test-colab` has Colab's own versions, and takes every chapter."""
     command = [sys.executable, str(ROOT / "tools" / "release" / "run_like_colab.py"), "--versions", "here"]
-    chapter = ROOT / "book" / "feature-extraction-or-fine-tuning.ipynb"
+    chapter = ROOT / "book" / "sketches.ipynb"
     before = chapter.read_bytes()
     done = subprocess.run([*command, "--work", str(tmp_path), str(chapter)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

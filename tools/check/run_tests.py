@@ -1,12 +1,14 @@
 """All tests: the unit tests with their coverage, then every stored output of the book against a fresh run.
 
-    python tools/check/run_tests.py
+    python tools/check/run_tests.py [--thorough]
 
-The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores.
+The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores. With --thorough
+come only the unit tests that these leave out, but for those of `make test-assignments`.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
@@ -27,10 +29,14 @@ PARTS = {
     "stored outputs": ["-q", "-n", "auto", "--nbval", "book/"],
 }
 
+THOROUGH = {"thorough tests": ["-q", "-n", "auto", "--dist=load", "-m", "thorough", "--ignore=tests/assignments"]}
+
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--thorough", action="store_true", help="the tests that are left out otherwise")
     outcome = {}
-    for name, options in PARTS.items():
+    for name, options in (THOROUGH if parser.parse_args().thorough else PARTS).items():
         print(f"== {name}: pytest {' '.join(options)}", flush=True)
         started = time.perf_counter()
         status = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT).returncode
