@@ -26,7 +26,16 @@ def commands() -> dict[str, list[str]]:
     workflows = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / WORKFLOWS).glob("*.yml"))
     return {
         "ruff": [sys.executable, "-m", "ruff", "check", "."],
-        "format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "--exclude=assignments/**/*.ipynb,*.md", "."],
+        "format": [
+            sys.executable,
+            "-m",
+            "ruff",
+            "format",
+            "--check",
+            "--quiet",
+            "--exclude=assignments/**/*.ipynb,*.md",
+            ".",
+        ],
         "layers": [str(scripts / "lint-imports"), "--no-cache", "--no-logo"],
         "types": [sys.executable, "-m", "mypy", "--no-error-summary"],
         "schema": [
