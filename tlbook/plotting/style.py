@@ -21,7 +21,6 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -86,7 +85,7 @@ _RC: dict[Any, Any] = {
     "lines.markersize": 6,
     "lines.solid_capstyle": "round",
     "image.interpolation": "nearest",
-    "axes.prop_cycle": cycler(color=list(PALETTE.values())),
+    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
 }
 
 

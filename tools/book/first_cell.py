@@ -19,10 +19,7 @@ SOURCE = """\
 import os
 
 if {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & set(os.environ):
-    raise RuntimeError(
-        "Nothing to install from: open the chapter from the book's page, "
-        "or install tlbook yourself."
-    )\
+    raise RuntimeError("Open the copy of this chapter from the book's page.")\
 """
 # Without the empty line: short enough that nobody minds it above the imports.
 PUBLISHED = """\

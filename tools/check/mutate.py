@@ -77,6 +77,9 @@ EQUIVALENT: dict[str, str] = {
     ),
     "metrics.group_accuracy: np.unique(membership) → np.sort(membership)": "a dict keeps each group once",
     "reference.by_verdict: test.difference.value > 0 → test.difference.value >= 0": "no winner at a difference of 0: out before",
+    "paired._score_low: -1.0 → -1.1 (2)": _ROOT,
+    "power._smallest_by_mcnemar: optimize.brentq(lacking, 1e-09, 1.0, xtol=1e-07) → "
+    "optimize.brentq(lacking, 1.1000000000000001e-09, 1.0, xtol=1e-07)": _ROOT,
     "test_time.average_views: np.maximum(p.mean(axis=0), 1e-300) → np.maximum(p.mean(axis=0), 1.1000000000000002e-300)": (
         "no probability but 0 comes near this floor"
     ),
