@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tlbook.transfer.parts import split_model
     from tlbook.transfer.recipe import Recipe
     from tlbook.transfer.regularizers import L2SP
-    from tlbook.transfer.schedules import learning_rates
+    from tlbook.transfer.schedules import Tabulated, learning_rates
     from tlbook.transfer.structure import head_layers, layer_groups, named_layers, parameter_count
     from tlbook.transfer.training import fine_tune, lp_ft, train
 
@@ -44,6 +44,7 @@ __all__ = [
     "History",
     "Probe",
     "Recipe",
+    "Tabulated",
     "attach_head",
     "epoch_order",
     "fine_tune",
@@ -76,6 +77,7 @@ _WHERE = {
     "split_model": "parts",
     "Recipe": "recipe",
     "L2SP": "regularizers",
+    "Tabulated": "schedules",
     "learning_rates": "schedules",
     "head_layers": "structure",
     "layer_groups": "structure",
