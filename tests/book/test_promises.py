@@ -93,10 +93,7 @@ def failed_cells(run: subprocess.Popen, folder) -> tuple[int, set[int], str]:
     return run.returncode, failed, printed
 
 
-ALWAYS = (
-    "feature-extraction",
-    "sketches",
-)  # the chapters that train a probe, and the one of the other kind; quick ones
+ALWAYS = ("feature-extraction-or-fine-tuning", "own-photos")  # the quickest
 
 
 @pytest.fixture(
