@@ -21,6 +21,7 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import rcsetup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ _RC: dict[Any, Any] = {
     "lines.markersize": 6,
     "lines.solid_capstyle": "round",
     "image.interpolation": "nearest",
-    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+    "axes.prop_cycle": rcsetup.cycler(color=list(PALETTE.values())),
 }
 
 
