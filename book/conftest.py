@@ -1,16 +1,21 @@
-"""What `pytest --nbval book/` needs besides the options in pyproject.toml: the environment in which kernels start."""
+"""What `pytest --nbval book/` needs besides the options in pyproject.toml: the environment in which kernels start.
+
+With `--executed=FOLDER` no kernel starts (tools/book/executed.py).
+"""
 
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
-from tools.book import contents
+from tools.book import contents, executed
 
 CORES = os.cpu_count() or 1
+pytest_addoption = executed.pytest_addoption
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    executed.use(config)
     worker = getattr(config, "workerinput", None)  # of pytest-xdist
     if worker is None:
         # Features are computed anew in every run: a cache of an earlier one would hide that the code no longer makes them.

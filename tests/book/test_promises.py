@@ -1,8 +1,8 @@
 """The comparison of stored outputs can fail: it does where a promise was changed, and where the probe learns nothing.
 
-Each chapter is copied twice and run by `pytest --nbval`, once with every promised line altered, once with a cell put in
-that shuffles the labels the probe is trained on. Both runs go on at the same time, since importing TensorFlow is most of them.
-By default two chapters are tried, by `make test-thorough` all.
+Each chapter is copied twice: once with every promised line altered, which is compared with the outputs as they are stored,
+and once with a cell put in that shuffles the labels the probe is trained on, which is run. By default the second is done
+with two chapters, by `make test-thorough` with all.
 """
 
 from __future__ import annotations
@@ -69,66 +69,59 @@ def with_labels_shuffled(notebook: nbformat.NotebookNode) -> None:
     notebook.cells.insert(place + 1, cell)
 
 
-def start(path) -> subprocess.Popen:
-    """`pytest --nbval` on one notebook, with the options of pyproject.toml and the kernels' environment of book/."""
-    (path.parent / "conftest.py").write_text(
+def start(folder, *options: str) -> subprocess.Popen:
+    """`pytest --nbval` on the notebooks of a folder, with the options of pyproject.toml and the kernels' environment of book/."""
+    (folder / "conftest.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from tools.book import contents\ncontents.set_kernel_environment(2)\n"
+        "from tools.book import contents, executed\ncontents.set_kernel_environment(2)\n"
+        "pytest_addoption, pytest_configure = executed.pytest_addoption, executed.use\n"
     )
-    command = [sys.executable, "-m", "pytest", "--nbval", path.name, "-q", "-p", "no:cacheprovider"]
-    command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(path.parent), "--junitxml", "report.xml"]
+    command = [sys.executable, "-m", "pytest", "--nbval", str(folder), *options, "-q", "-p", "no:cacheprovider"]
+    command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "--junitxml", "report.xml"]
     outer = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-    return subprocess.Popen(
-        command, cwd=path.parent, env=outer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.Popen(command, cwd=folder, env=outer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def failed_cells(run: subprocess.Popen, folder) -> tuple[int, set[int], str]:
-    """(exit status, numbers of the code cells that failed, everything that was printed)."""
+def outcome(run: subprocess.Popen, folder) -> tuple[int, set[tuple[str, int]], str]:
+    """(exit status, (notebook, number of the code cell) of each that failed, everything that was printed)."""
     printed, _ = run.communicate(timeout=1200)
     failed = set()
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
         if any(child.tag in ("failure", "error") for child in case):
-            failed.add(int(re.search(r"Cell (\d+)", case.get("name"))[1]))
+            cell = re.search(r"Cell (\d+)", case.get("name"))[1]
+            failed.add((case.get("classname").removesuffix(".ipynb"), int(cell)))
     return run.returncode, failed, printed
 
 
-ALWAYS = ("feature-extraction-or-fine-tuning", "own-photos")  # the quickest
+ALWAYS = ("feature-extraction-or-fine-tuning", "own-photos")  # the quickest that train a probe
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(path, id=path.stem, marks=() if path.stem in ALWAYS else pytest.mark.thorough)
-        for path in contents.chapters()
-    ],
-)
-def runs(request, tmp_path_factory):
-    changed = nbformat.read(request.param, as_version=4)
-    expected = with_promises_changed(changed)
-    folders = tmp_path_factory.mktemp("changed"), tmp_path_factory.mktemp("shuffled")
-    started = [start(write(changed, folders[0] / request.param.name))]
-    uses_probe = "linear_probe" in request.param.read_text(encoding="utf-8")
-    if uses_probe:
-        shuffled = nbformat.read(request.param, as_version=4)
-        with_labels_shuffled(shuffled)
-        started.append(start(write(shuffled, folders[1] / request.param.name)))
-    outcome = [failed_cells(run, folder) for run, folder in zip(started, folders, strict=False)]
-    return expected, outcome[0], outcome[1] if uses_probe else None
-
-
-def test_a_changed_promise_fails_where_it_stands_and_nowhere_else(runs):
-    expected, (status, failed, printed), _ = runs
+def test_a_changed_promise_fails_where_it_stands_and_nowhere_else(tmp_path):
+    expected = set()
+    for path in contents.chapters():
+        changed = nbformat.read(path, as_version=4)
+        cells = with_promises_changed(changed)
+        assert cells, f"{path.stem}: a chapter without a promise"
+        expected |= {(path.stem, cell) for cell in cells}
+        write(changed, tmp_path / path.name)
+    status, failed, printed = outcome(start(tmp_path, f"--executed={ROOT / 'book'}"), tmp_path)
     assert status == 1, printed
-    assert expected, "a chapter without a promise"
     assert failed == expected, printed
 
 
-def test_a_probe_trained_on_shuffled_labels_breaks_a_promise(runs):
-    _, _, shuffled = runs
-    if shuffled is None:
-        pytest.skip("this chapter trains no probe")
-    status, failed, printed = shuffled
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in ALWAYS else pytest.mark.thorough)
+        for path in contents.chapters()
+        if "linear_probe" in path.read_text(encoding="utf-8")
+    ],
+)
+def test_a_probe_trained_on_shuffled_labels_breaks_a_promise(path, tmp_path):
+    shuffled = nbformat.read(path, as_version=4)
+    with_labels_shuffled(shuffled)
+    write(shuffled, tmp_path / path.name)
+    status, failed, printed = outcome(start(tmp_path), tmp_path)
     assert status == 1, printed
     assert failed
     assert "PromiseBroken" in printed
@@ -136,6 +129,44 @@ def test_a_probe_trained_on_shuffled_labels_breaks_a_promise(runs):
 
 def test_an_unchanged_notebook_passes(tmp_path):
     """Otherwise the failures above could have any cause."""
-    path = write(stored_small_chapter(), tmp_path / "chapter.ipynb")
-    status, failed, printed = failed_cells(start(path), tmp_path)
+    write(stored_small_chapter(), tmp_path / "chapter.ipynb")
+    status, failed, printed = outcome(start(tmp_path), tmp_path)
     assert (status, failed) == (0, set()), printed
+
+
+def last_code_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
+
+
+def unreached(notebook: nbformat.NotebookNode) -> None:
+    last = last_code_cell(notebook)
+    last.execution_count, last.outputs = None, []
+
+
+def other_source(notebook: nbformat.NotebookNode) -> None:
+    last_code_cell(notebook).source += "\n"
+
+
+def other_output(notebook: nbformat.NotebookNode) -> None:
+    next(cell for cell in notebook.cells if cell.get("outputs")).outputs[0].text = "another\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (None, "passed"),
+        (other_output, "Cell outputs differ"),
+        (other_source, "is a run of another notebook"),
+        (unreached, "the run did not reach this cell"),
+    ],
+)
+def test_a_run_that_is_over_is_compared_like_one_that_goes_on(change, said, tmp_path):
+    notebook = stored_small_chapter()
+    stored, runs = tmp_path / "stored", tmp_path / "runs"
+    write(notebook, stored / "chapter.ipynb")
+    if change:
+        change(notebook)
+    write(notebook, runs / "chapter.ipynb")
+    status, failed, printed = outcome(start(stored, f"--executed={runs}"), stored)
+    assert (status, len(failed)) == ((1, 1) if change else (0, 0)), printed
+    assert said in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import subprocess
@@ -194,6 +195,44 @@ def test_a_failing_notebook_names_its_cell_and_error_and_the_others_still_run(tm
     shown = capfd.readouterr().err
     assert re.search(r"fails\.ipynb, code cell 3: ZeroDivisionError: division by zero", shown)
     assert "runs: ran" in shown
+
+
+def test_what_ran_is_taken_again_until_something_changes_that_decides_it(tmp_path, capfd):
+    path, output = write(small("1 + 1"), tmp_path / "adds.ipynb"), tmp_path / "out" / "adds.ipynb"
+
+    def again(reuse=True):
+        (run,) = notebook_runs.run_all([(path, output)], dataset="sketches", reuse=reuse)
+        return run
+
+    first = again()
+    assert not first.reused
+    second = again()
+    assert second == dataclasses.replace(first, reused=True)
+    assert f"adds: ran on {first.date}, nothing has changed since" in capfd.readouterr().err
+    assert not again(reuse=False).reused
+    output.write_text(output.read_text() + "\n")  # not what that run left
+    assert not again().reused
+    write(small("1 + 2"), path)
+    assert not again().reused
+    write(small("1 / 0"), path)
+    assert again().error
+    assert again().error, "a failed run is not taken for one that went well"
+
+
+def test_the_outputs_of_a_notebook_depend_on_package_records_lock_and_data_set(tmp_path, monkeypatch):
+    path = write(small("1 + 1"), tmp_path / "adds.ipynb")
+    monkeypatch.setattr(notebook_runs, "ROOT", tmp_path)
+    for name in ("tlbook/a.py", "book/results/r.json", "requirements.lock", "pyproject.toml"):
+        write_text(tmp_path / name, "before")
+    before = notebook_runs.inputs(path, "sketches")
+    write_text(tmp_path / "tlbook/__pycache__/a.pyc", "compiled")
+    assert notebook_runs.inputs(path, "sketches") == before
+    assert notebook_runs.inputs(path, "photos") != before
+    for name in ("tlbook/a.py", "tlbook/b.py", "book/results/r.json", "requirements.lock", "pyproject.toml"):
+        write_text(tmp_path / name, "after it")
+        after = notebook_runs.inputs(path, "sketches")
+        assert after != before, name
+        before = after
 
 
 def test_the_kernel_is_this_environment_whatever_the_user_has_registered(tmp_path, monkeypatch):

@@ -2,16 +2,16 @@
 
     python tools/book/build.py [--dataset sketches|photos]
 
-Nothing under book/ changes: executed notebooks, the staged sources and the run report lie in _build/DATASET, the pages in
-_build/html or, for photos, _build/photos/html. Where a notebook fails, its cell and error are shown, the others still run,
-no pages are built, and the exit status is 1. The variable TLBOOK_SITE may name the address under which the site will be
-published; pages then carry it for those who share a link.
+A notebook that ran on the sketches before, here or in `make test`, is not run again while nothing has changed that decides
+its outputs. Nothing under book/ changes: executed notebooks, the staged sources and the run report lie in _build/DATASET,
+the pages in _build/html or, for photos, _build/photos/html. Where a notebook fails, its cell and error are shown, the others
+still run, no pages are built, and the exit status is 1. The variable TLBOOK_SITE may name the address under which the site
+will be published; pages then carry it for those who share a link.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import hashlib
 import json
 import os
@@ -49,7 +49,7 @@ def report_on(runs: list[Run], dataset: str) -> dict:
     found = versions(*PACKAGES)
     return {
         "edition": dataset,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": max((run.date for run in runs), default=""),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
@@ -186,9 +186,9 @@ def main() -> None:
     parser.add_argument("--dataset", default="sketches", choices=contents.DATASETS)
     dataset = parser.parse_args().dataset
     work = contents.work_folder(dataset)
-    jobs = [(path, work / "executed" / path.name) for path in contents.notebooks()]
     work.mkdir(parents=True, exist_ok=True)
-    runs = run_all(jobs, dataset)
+    # Photos and their weights lie outside the project, where they may change without its noticing.
+    runs = run_all(contents.executions(dataset), dataset, reuse=dataset == contents.DATASETS[0])
     report = report_on(runs, dataset)
     (work / f"{REPORT}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     failed = [run for run in runs if run.error]

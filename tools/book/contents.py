@@ -114,6 +114,11 @@ def notebooks() -> list[Path]:
     return [path for _, path in pages() if path.suffix == ".ipynb"]
 
 
+def executions(dataset: str) -> list[tuple[Path, Path]]:
+    """(notebook, where it lies once it has been run on that data set), of every notebook."""
+    return [(path, work_folder(dataset) / "executed" / path.name) for path in notebooks()]
+
+
 def chapters() -> list[Path]:
     """Every notebook that teaches, and so has exercises."""
     return [path for caption, path in pages() if path.suffix == ".ipynb" and caption not in WITHOUT_EXERCISES]

@@ -1,8 +1,14 @@
-"""Run several notebooks at once, each in its own process, with progress, peak memory and errors by name."""
+"""Run several notebooks at once, each in its own process, with progress, peak memory and errors by name.
+
+Beside each output lies a JSON file that says what the run was like and of what: so `make book` need not run again what
+`make test` has just run.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -18,6 +24,8 @@ import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tlbook._files import write_json
+from tools import ROOT
 from tools.book.contents import set_kernel_environment
 
 EXECUTE = Path(__file__).resolve().parent / "execute_notebook.py"
@@ -38,6 +46,32 @@ class Run:
     started: int = 0  # the last code cell that was started, counted from 1
     error_source: str = ""
     traceback: str = ""
+    date: str = ""  # when it began
+    reused: bool = False
+
+
+def inputs(source: Path, dataset: str | None) -> str:
+    """SHA-256 of all that decides the outputs of a notebook whose data ship with the package.
+
+    That is the notebook, the package, the records, what runs it, the locked versions, the Python and the number of cores.
+    """
+    digest = hashlib.sha256(repr((dataset, sys.version, os.cpu_count())).encode())
+    folders = [path for name in ("tlbook", "book/results") for path in sorted((ROOT / name).rglob("*"))]
+    for path in [source, EXECUTE, Path(__file__), ROOT / "requirements.lock", ROOT / "pyproject.toml", *folders]:
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(repr((path.name, path.stat().st_size)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _earlier(source: Path, output: Path, state: str) -> Run | None:
+    """The run that left `output`, where it went well and nothing has changed since."""
+    try:
+        said = json.loads(output.with_suffix(".json").read_text(encoding="utf-8"))
+        whole = said.pop("inputs") == state and said.pop("output") == hashlib.sha256(output.read_bytes()).hexdigest()
+        return Run(source, output, **said, reused=True) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def workers_for(count: int) -> int:
@@ -45,8 +79,11 @@ def workers_for(count: int) -> int:
     return max(1, min(count, os.cpu_count() or 1, psutil.virtual_memory().available // BYTES_EACH))
 
 
-def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None) -> list[Run]:
-    """Run each (notebook, output) pair; a failing one does not stop the others. Runs come back in the order of `jobs`."""
+def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None, reuse: bool = False) -> list[Run]:
+    """Run each (notebook, output) pair; a failing one does not stop the others. Runs come back in the order of `jobs`.
+
+    With `reuse`, an output that an earlier run left is taken where none of its inputs has changed since.
+    """
     at_once = workers_for(len(jobs))
     set_kernel_environment(threads=max(1, (os.cpu_count() or 1) // at_once))
     console = Console(stderr=True)
@@ -54,11 +91,20 @@ def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None) -> list[Run]
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
         def one(job: tuple[Path, Path]) -> Run:
-            run = Run(*job)
-            name = run.source.stem
+            state = inputs(job[0], dataset)
+            name = job[0].stem
+            if reuse and (earlier := _earlier(*job, state)):
+                console.print(
+                    f"{name}: ran on {earlier.date}, nothing has changed since", highlight=False, soft_wrap=True
+                )
+                return earlier
+            run = Run(*job, date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"))
             task = progress.add_task(name, total=_code_cells(run.source))
             _execute(run, dataset, lambda cell, of: progress.update(task, completed=cell - 1, total=of))
             if not run.error:
+                kept = {name: getattr(run, name) for name in ("seconds", "peak_bytes", "cells", "started", "date")}
+                content = hashlib.sha256(run.output.read_bytes()).hexdigest()
+                write_json(run.output.with_suffix(".json"), {**kept, "inputs": state, "output": content})
                 progress.update(task, completed=run.cells, total=run.cells)
             progress.stop_task(task)
             outcome = f"failed in code cell {run.started}: {run.error}" if run.error else "ran"
@@ -85,7 +131,8 @@ def _code_cells(path: Path) -> int:
 
 def _execute(run: Run, dataset: str | None, progress) -> None:
     run.output.parent.mkdir(parents=True, exist_ok=True)
-    run.output.unlink(missing_ok=True)
+    for path in (run.output.with_suffix(".json"), run.output):
+        path.unlink(missing_ok=True)
     command = [sys.executable, str(EXECUTE), str(run.source), str(run.output)]
     if dataset:
         command += ["--dataset", dataset]

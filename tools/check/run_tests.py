@@ -2,18 +2,26 @@
 
     python tools/check/run_tests.py [--thorough]
 
-The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores. With --thorough
-come only the unit tests that these leave out, but for those of `make test-assignments`.
+The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores, and the notebooks
+are run as `make book` runs them, which then takes these runs. With --thorough come only the unit tests that these leave out,
+but for those of `make test-assignments`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 import time
 
 from tools import ROOT
+from tools.book import contents
+from tools.book.notebook_runs import run_all
+
+DATASET = contents.DATASETS[0]
+EXECUTED = contents.work_folder(DATASET) / "executed"
 
 PARTS = {
     # In the files' order: sorted by their number of tests, the one that runs every chapter twice would begin last, alone.
@@ -26,10 +34,21 @@ PARTS = {
         "--cov-report=term",
         "--cov-fail-under=90",
     ],
-    "stored outputs": ["-q", "-n", "auto", "--nbval", "book/"],
+    "stored outputs": ["-q", "--nbval", "book/", f"--executed={EXECUTED}"],
 }
 
 THOROUGH = {"thorough tests": ["-q", "-n", "auto", "--dist=load", "-m", "thorough", "--ignore=tests/assignments"]}
+
+
+def run_notebooks() -> None:
+    """Run every notebook. Features are computed anew: an older cache would hide that the code no longer makes them."""
+    with tempfile.TemporaryDirectory(prefix="tlbook-stored-outputs-", ignore_cleanup_errors=True) as cache:
+        kept = os.environ.get("TLBOOK_CACHE")
+        os.environ["TLBOOK_CACHE"] = cache
+        run_all(contents.executions(DATASET), DATASET)
+        os.environ.pop("TLBOOK_CACHE")
+        if kept is not None:
+            os.environ["TLBOOK_CACHE"] = kept
 
 
 def main() -> None:
@@ -39,6 +58,8 @@ def main() -> None:
     for name, options in (THOROUGH if parser.parse_args().thorough else PARTS).items():
         print(f"== {name}: pytest {' '.join(options)}", flush=True)
         started = time.perf_counter()
+        if name == "stored outputs":
+            run_notebooks()
         status = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT).returncode
         outcome[name] = (status, time.perf_counter() - started)
     print(
