@@ -69,7 +69,7 @@ def text(report: Report) -> str:
     first, *others = (f"{one.title} {one.shown(report.overall[one.name])}" for one in metrics.table("overall"))
     lines = [
         f"{report.n:,} images of the split {report.split} (sha256 {report.fingerprint[:12]}…)",
-        f"{first}; intervals in brackets hold {level(report)}",
+        f"{first}; {level(report)} confidence intervals in brackets",
         *others,
         "",
     ]
