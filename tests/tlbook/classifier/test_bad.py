@@ -270,11 +270,92 @@ def a_result_that_is_a_file(root):
     return class_folders(root / "photos", n=4), {}
 
 
-@folder("holds files that are not a result of tlbook train")
+@folder("holds files that are not a result of tlbook train (model.keras)")
 def a_result_folder_with_other_files(root):
     (root / "result").mkdir()
-    (root / "result" / "thesis.txt").write_text("mine")
+    (root / "result" / "model.keras").write_text("mine")
     return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it is no file of a result")
+def a_result_folder_with_a_folder_named_like_a_file_of_ours(root):
+    (root / "result" / "report.html").mkdir(parents=True)
+    (root / "result" / "report.html" / "thesis.txt").write_text("mine")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it is no file of a result")
+def a_result_folder_with_a_link_named_like_a_file_of_ours(root):
+    (root / "result").mkdir()
+    (root / "thesis.txt").write_text("mine")
+    os.symlink(root / "thesis.txt", root / "result" / "metrics.json")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it holds files that are not the state of a run")
+def a_result_folder_with_a_folder_called_unfinished(root):
+    (root / "result" / "unfinished" / "steps").mkdir(parents=True)
+    (root / "result" / "unfinished" / "steps" / "one.txt").write_text("mine")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("lie in")
+def photos_in_the_result_folder(root):
+    return class_folders(root / "result" / "photos", n=4), {"force": True}
+
+
+@folder("lie in")
+def photos_to_test_on_in_the_result_folder(root):
+    class_folders(root / "result" / "deep" / "test", n=4, first=40)
+    return class_folders(root / "photos", n=4), {"test": root / "result" / "deep" / "test", "force": True}
+
+
+@folder("lie in")
+def a_link_to_photos_in_the_result_folder(root):
+    class_folders(root / "result" / "photos", n=4)
+    os.symlink(root / "result" / "photos", root / "photos")
+    return root / "photos", {"force": True}
+
+
+@folder("lies in the folder of the photos")
+def a_result_that_is_the_folder_of_the_photos_by_another_name(root):
+    class_folders(root / "photos", n=4)
+    os.symlink(root / "photos", root / "result")
+    return root / "photos", {"force": True}
+
+
+@folder("lies in the folder of the photos")
+def a_result_among_the_test_photos(root):
+    class_folders(root / "other", n=4, first=40)
+    return class_folders(root / "photos", n=4), {"test": root / "other", "out": root / "other" / "result"}
+
+
+@folder("is not a folder; name one that does not exist yet")
+def a_result_that_is_a_link_to_nowhere(root):
+    os.symlink(root / "nowhere", root / "result")
+    return class_folders(root / "photos", n=4), {}
+
+
+@folder("is not a folder; name one that does not exist yet")
+def a_result_that_is_a_link_in_a_circle(root):
+    os.symlink("result", root / "result")
+    return class_folders(root / "photos", n=4), {}
+
+
+@folder("cannot be written (File name too long)")
+def a_result_with_too_long_a_name(root):
+    return class_folders(root / "photos", n=4), {"out": root / ("x" * 250)}
+
+
+@folder("cannot be used (File name too long)")
+def photos_with_too_long_a_name(root):
+    return root / ("x" * 300), {}
+
+
+@folder("there is no folder")
+def photos_by_a_link_in_a_circle(root):
+    os.symlink("photos", root / "photos")
+    return root / "photos", {}
 
 
 @folder("a file is where a folder is needed")
@@ -349,9 +430,9 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
     def refuse(*_, **__):
         raise full
 
-    real = runs.write_json
+    real = runs.write_state
     if where == "state":
-        monkeypatch.setattr(runs, "write_json", refuse)
+        monkeypatch.setattr(runs, "write_state", refuse)
     elif where == "model":
         monkeypatch.setattr(keras.Model, "save", refuse)
     elif where == "predictions":
@@ -365,7 +446,7 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
         classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
     assert not (tmp_path / "result").exists()
     monkeypatch.undo()
-    assert runs.write_json is real
+    assert runs.write_state is real
     if where != "checkpoint":  # fine-tuning twice takes its time, and test_resume.py has it
         result = classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
         assert result.model.is_file() and not (tmp_path / "result.unfinished").exists()
@@ -581,7 +662,10 @@ def test_nothing_to_predict(trained, tmp_path, capsys, make, words):
 
 @pytest.mark.parametrize(
     ("classes", "words"),
-    [(("cat", "lynx"), "'lynx', which the model does not know; it knows cat, dog"), (("cat",), "only cat")],
+    [
+        (("cat", "lynx"), "'lynx', which the model does not know; it knows cat, dog"),
+        (("fox",), "'fox', which the model"),
+    ],
 )
 def test_nothing_to_evaluate(trained, tmp_path, capsys, classes, words):
     folder = class_folders(tmp_path / "other", *classes, n=3, first=70)

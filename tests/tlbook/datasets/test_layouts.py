@@ -108,7 +108,7 @@ def test_another_layout_is_refused_with_what_to_type(tmp_path, kind):
     with pytest.raises(ValueError) as refused:  # noqa: PT011 (the words are compared below)
         datasets.load(root, progress=False)
     said = str(refused.value)
-    assert said.startswith(str(root)) or "the class folders" in said or said.startswith(f"{root}/")
+    assert said.startswith(str(root)) or "the class folders" in said
     for word in words:
         assert word.format(root=root) in said
     assert "\n" not in said
@@ -235,7 +235,7 @@ def test_a_split_that_is_asked_for(tmp_path, asked, n):
 
 @pytest.mark.parametrize("folders", [["cat", "dog"], ["train/cat", "train/dog"]], ids=str)
 def test_a_split_that_is_not_there(tmp_path, folders):
-    with pytest.raises(ValueError, match="has no split 'test'; it has (train|no splits at all)"):
+    with pytest.raises(ValueError, match=r"has no split 'test'; it has (train|no splits at all)"):
         load_labelled(tree(tmp_path, *folders), split="test", progress=False)
 
 
