@@ -99,7 +99,9 @@ def classifier_or_refused(model: Any) -> keras.Model:
             f"{model.name!r} ends in probabilities (layer {last.name!r}), whose gradient vanishes where the model is "
             "sure; give a model that ends in logits"
         )
-    if type(last).__name__.startswith("Global") and "Conv" not in type(before).__name__:
+    # means of the maps of a linear convolution are logits; of anything else they are features
+    linear = "Conv" in type(before).__name__ and _activation(before) == "linear"
+    if type(last).__name__.startswith("Global") and not linear:
         raise ValueError(
             f"{model.name!r} ends in features (layer {last.name!r}), not in logits: it has no head; put one on it with "
             "tlbook.transfer.attach_head"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -113,10 +114,11 @@ def cache_folder() -> Path:
         return Path(named).expanduser()
     import pooch
 
-    folder = Path(pooch.os_cache("tlbook"))
-    if str(folder).startswith("~"):  # no home: nothing may be kept in a folder that is really called so
-        return Path(os.devnull) / "tlbook"
-    return folder
+    with suppress(RuntimeError):  # there is no home folder, as for a user whom the machine does not know
+        folder = Path(pooch.os_cache("tlbook"))
+        if not str(folder).startswith("~"):
+            return folder
+    return Path(os.devnull) / "tlbook"
 
 
 def local_archive(filename: str) -> Path | None:

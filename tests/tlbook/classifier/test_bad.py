@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.tlbook.classifier.folders import (
@@ -582,6 +584,20 @@ def foreign_code(config):
     config["config"]["layers"][-1]["module"] = "os"
 
 
+def bomb(members, compression):
+    """Weights of a few kilobytes with one array of 400 MB: packed zeros, or never written at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.h5"
+        with h5py.File(path, "w") as file:
+            options = {"chunks": (10**6,), "compression": compression} if compression else {}
+            array = file.create_dataset("kernel", (10**8,), "f4", **options)
+            if compression:
+                array[: 10**6] = 0
+        members["model.weights.h5"] = path.read_bytes()
+    assert len(members["model.weights.h5"]) < 10**6
+    edit(members, lambda config: None, "config.json", sign=True)
+
+
 def other_class(metadata):
     metadata["tlbook"]["class names"][0] = "lynx"
 
@@ -604,6 +620,21 @@ MODELS = {
     "one member less": (lambda m: m.pop("model.weights.h5"), "was not found|damaged|changed"),
     "a later format": (lambda m: edit(m, lambda v: v["tlbook"].update(format=99)), "has the format 99"),
     "code from elsewhere": (lambda m: edit(m, foreign_code, "config.json", sign=True), "asks for code from 'os'"),
+    "a layer of a million": (
+        lambda m: edit(m, lambda v: v["config"]["layers"][-1]["config"].update(units=10**6), "config.json", sign=True),
+        "asks for a layer of 1,000,000",
+    ),
+    "an input of a million pixels": (
+        lambda m: edit(
+            m,
+            lambda v: v["config"]["layers"][0]["config"].update(batch_shape=[None, 10**6, 10**6, 3]),
+            "config.json",
+            sign=True,
+        ),
+        "asks for a layer of 1,000,000",
+    ),
+    "weights that unpack to more": (lambda m: bomb(m, compression="gzip"), "would unpack to 400 MB of weights"),
+    "weights that claim what is not there": (lambda m: bomb(m, compression=None), "would unpack to 400 MB of weights"),
     "no such layer": (
         lambda m: edit(m, lambda v: v["config"]["layers"][-1].update(class_name="Nothing"), "config.json", sign=True),
         "cannot be loaded by Keras",
@@ -632,6 +663,20 @@ def test_a_cut_off_model_file_is_refused(trained, tmp_path):
     body = trained[1].model.read_bytes()
     (tmp_path / "model.keras").write_bytes(body[: len(body) // 2])
     with pytest.raises(InputError, match="is not a model file that tlbook train wrote, or it is damaged"):
+        classifier.load(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5"])
+def test_an_archive_that_unpacks_to_more_is_refused_before_it_is_read(trained, tmp_path, monkeypatch, member):
+    with zipfile.ZipFile(trained[1].model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[member] += b" " * 10**8
+    with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    assert (tmp_path / "model.keras").stat().st_size < 3 * 10**6
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(InputError, match=r"is packed, and tlbook packs none"):
         classifier.load(tmp_path / "model.keras")
 
 
