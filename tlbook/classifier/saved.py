@@ -129,6 +129,7 @@ def _digest(entry: dict[str, Any]) -> str:
 
 def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
     """Write a classifier as a Keras archive, whole or not at all."""
+    path = Path(path).expanduser()
     with replacing(path, ".keras") as temporary:
         classifier.model.save(temporary)
         with zipfile.ZipFile(temporary) as given:
@@ -145,7 +146,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
             archive.writestr(_METADATA, json.dumps(metadata, ensure_ascii=False))
             for name, content in members.items():
                 archive.writestr(name, content)
-    return Path(path)
+    return path
 
 
 def _modules(value: Any) -> Iterator[str]:

@@ -214,7 +214,7 @@ def extract(
     paths: dict[str | None, Path] = {}
     graphs = None
     if cache and layers:
-        folder = Path(cache_dir) if cache_dir is not None else cache_folder() / "features"
+        folder = Path(cache_dir).expanduser() if cache_dir is not None else cache_folder() / "features"
         graphs = folder / "graphs"
         fingerprint, contents = backbone.fingerprint, _contents(given)
         for name in layers:

@@ -149,8 +149,9 @@ class Report:
         OSError
             If the folder does not exist or cannot be written. What was there stays as it was.
         """
+        path = Path(path).expanduser()
         write_text(path, page.html(self, training))
-        return Path(path)
+        return path
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""What this package writes for itself is read back only as it was written; what comes from outside is bounded before it is read."""
+"""What this package writes for itself is read back only as it was written; what comes from outside is bounded first."""
 
 import hashlib
 import io
@@ -143,8 +143,8 @@ def test_no_flipped_bit_in_a_checkpoint_is_used(tmp_path):
         path.write_bytes(harmed)
         try:
             found = checkpoints.read(path)  # where the seal itself is what was harmed, it passes for a file without
-        except CheckpointMismatch as error:
-            assert "Delete it to start over" in str(error)
+        except CheckpointMismatch:
+            continue
         else:
             assert all(np.array_equal(one, other) for one, other in zip(found.weights, state().weights, strict=True))
 
