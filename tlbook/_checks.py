@@ -141,7 +141,9 @@ def images_for(shape: Sequence[Any], given: Any, owner: str = "this model", name
         raise ValueError(f"{name} are uint8, or floats from 0 to 255; got {images.dtype}")
     if images.size:
         low, high = float(images.min()), float(images.max())
-        if not 0 <= low <= high <= 255:  # also false for NaN
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f"{name} hold NaN or infinite values; give floats from 0 to 255")
+        if not 0 <= low <= high <= 255:
             raise ValueError(f"{name} as floats have values from 0 to 255; these run from {low:g} to {high:g}")
         if 0 < high <= 1:
             raise ValueError(

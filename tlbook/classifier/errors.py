@@ -27,6 +27,8 @@ class InputError(ValueError):
 
 def sentence(error: BaseException | str) -> str:
     """An error's message in one line; of a long one (Keras puts whole configurations into some) the beginning."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{shortened(Path(os.fsdecode(error.filename)))} cannot be used ({error.strerror})"
     line = " ".join(str(error).split()) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
@@ -66,9 +68,7 @@ def refusing() -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             raise
-        raise InputError(
-            f"{shortened(Path(os.fsdecode(error.filename)))} cannot be used ({error.strerror or sentence(error)})"
-        ) from error
+        raise InputError(sentence(error)) from error
 
 
 def check_writable(folder: Path) -> None:
@@ -77,7 +77,7 @@ def check_writable(folder: Path) -> None:
     while not os.path.lexists(here) and here != here.parent:
         here = here.parent
     if not here.is_dir():
-        raise InputError(f"{folder} cannot be made: a file is where a folder is needed ({here})")
+        raise InputError(f"{shortened(folder)} cannot be made: a file is where a folder is needed ({here})")
     try:
         if here != folder:
             # the longest name that will be made there, so that a name that is too long is found now
@@ -86,7 +86,7 @@ def check_writable(folder: Path) -> None:
         else:
             os.rmdir(tempfile.mkdtemp(prefix=".tlbook-", dir=here))
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror or sentence(error)})") from error
+        raise InputError(f"{shortened(folder)} cannot be written ({error.strerror or sentence(error)})") from error
 
 
 def _made(folder: Path) -> Path:

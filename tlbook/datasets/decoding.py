@@ -153,7 +153,9 @@ def _plugin(kind: str) -> None:
             module.register_heif_opener()
         if getattr(module, "SUPPORTED", True):
             return
-    raise BadImage(f"{kind} photo, which needs another package (pip install {package}); or export it as JPEG")
+    raise BadImage(
+        f"{'HEIC' if kind == 'HEIF' else kind} photo, which needs another package (pip install {package}); or export it as JPEG"
+    )
 
 
 def looks_like_photo(path: str | os.PathLike[str]) -> bool:

@@ -59,7 +59,8 @@ class Report:
     n : int
         Images.
     overall : dict of str to Estimate
-        The accuracy, which is also :attr:`accuracy`.
+        ``"accuracy"``, which is also :attr:`accuracy`, and ``"majority_accuracy"``, that of always giving the most frequent
+        class.
     means : dict of str to Estimate
         Means over the classes that occur: ``"precision"``, ``"recall"`` (also called balanced accuracy), ``"f1_score"``.
     classes : dict of str to dict of str to Estimate

@@ -16,7 +16,7 @@ import numpy as np
 
 from tlbook import __version__, _files
 from tlbook.datasets import Split, decode
-from tlbook.datasets.splits import printable
+from tlbook.datasets.splits import printable, visible
 from tlbook.report import figures, metrics, text
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _cells(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 def _place(path: Path) -> str:
     """A file with its folder, which is mostly that of the class."""
-    return printable("/".join(path.parts[-2:]))
+    return visible(printable("/".join(path.parts[-2:])))
 
 
 def _said(prediction: str, label: str, confidence: float) -> str:

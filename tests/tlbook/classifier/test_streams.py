@@ -291,7 +291,9 @@ def test_deep_photos_are_seen_in_use_as_in_training(tmp_path):
     for kind, label in enumerate(("cat", "dog")):
         for number in range(8):
             (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
-            values = (np.asarray(picture(number, kind).convert("L")).astype(np.uint16) * 16) | rng.integers(0, 16)
+            values = np.asarray(picture(number, kind).convert("L")).astype(np.uint16) * 16 + np.uint16(
+                rng.integers(0, 16)
+            )
             values[0, 0] = 4095
             Image.fromarray(values).save(tmp_path / "photos" / label / f"{number}.png")
     said = []

@@ -285,8 +285,8 @@ JXL = b"\xff\x0a" + bytes(100)
 @pytest.mark.parametrize(
     ("data", "name", "package"),
     [
-        (HEIC, "HEIF", "pillow-heif"),
-        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heixmiaf" + bytes(500), "HEIF", "pillow-heif"),
+        (HEIC, "HEIC", "pillow-heif"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heixmiaf" + bytes(500), "HEIC", "pillow-heif"),
         (JXL, "JXL", "pillow-jxl-plugin"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "JXL", "pillow-jxl-plugin"),
         (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(500), "AVIF", "pillow-avif-plugin"),
