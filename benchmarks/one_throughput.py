@@ -104,7 +104,7 @@ def main() -> None:
         files, passes = Split("train", paths, [0] * len(paths), ("photo",)), 1
 
     def decode() -> None:
-        for _ in decoding.decode_all(files.paths, size):
+        for _ in decoding.in_order(lambda path: decoding.decode(path, size), files.paths):
             pass
 
     def whole_way() -> None:

@@ -5,10 +5,10 @@ Imports nothing else of tlbook. The promises that a chapter makes are :mod:`tlbo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-__all__ = ["number", "one_of", "some", "whole"]
+__all__ = ["images_for", "number", "one_of", "some", "whole"]
 
 
 def _is_whole(value: Any) -> bool:
@@ -104,6 +104,53 @@ def one_of(value: Any, name: str, choices: Iterable[Any], *, error: type[Excepti
         return value
     *first, last = map(repr, choices)
     raise error(f"{name}={value!r}: give {' or '.join(filter(None, [', '.join(first), last]))}.")
+
+
+def images_for(shape: Sequence[Any], given: Any, owner: str = "this model", name: str = "images") -> Any:
+    """Images as a model of this package takes them: uint8 as they are, floats from 0 to 255 as float32.
+
+    Parameters
+    ----------
+    shape : sequence of int or None
+        Of one image, (height, width, channels); None fits any.
+    given : array_like, shape (n, height, width, channels)
+    owner : str
+        Of the model, for messages.
+    name : str
+        Of the images, for messages.
+
+    Raises
+    ------
+    ValueError
+        Another shape or type; values outside of 0 to 255, or none above 1.
+    """
+    import numpy as np
+
+    images, wanted = np.asarray(given), tuple(shape)
+    fits = images.ndim == len(wanted) + 1 and all(
+        want in (None, got) for want, got in zip(wanted, images.shape[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"{owner} takes {name} of shape (n, {', '.join(map(str, wanted))}); got {images.shape}"
+            + ("; a single image goes in as image[None]" if images.ndim == len(wanted) else "")
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise ValueError(f"{name} are uint8, or floats from 0 to 255; got {images.dtype}")
+    if images.size:
+        low, high = float(images.min()), float(images.max())
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f"{name} hold NaN or infinite values; give floats from 0 to 255")
+        if not 0 <= low <= high <= 255:
+            raise ValueError(f"{name} as floats have values from 0 to 255; these run from {low:g} to {high:g}")
+        if 0 < high <= 1:
+            raise ValueError(
+                f"{name} as floats have values from 0 to 255, and these end at {high:g}: multiply by 255 "
+                "if they were scaled to 0..1 (preprocessing is inside the model)"
+            )
+    return images.astype(np.float32, copy=False)
 
 
 def some(values: Collection[Any], where: str, what: str) -> None:

@@ -1,21 +1,44 @@
 """What several modules need of files and of this machine: write whole or not at all, lock, name processor, cores and versions.
 
 Imports nothing else of tlbook, and neither Keras nor TensorFlow.
+
+What is kept only to be read back by this package (features, graphs, the state of a run) is *sealed*: the file ends in the SHA-256
+of the rest, which is compared before a byte of it is used.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import platform
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cores", "locked", "processor", "replacing", "versions", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "cores",
+    "file_sha256",
+    "locked",
+    "processor",
+    "read_sealed",
+    "replacing",
+    "sealed",
+    "versions",
+    "write_bytes",
+    "write_json",
+    "write_sealed",
+    "write_text",
+]
+
+_SEAL = b"\nsha256 "  # and 64 hexadecimal digits, at the end of a sealed file
+_LONGEST = (
+    40  # letters of a name that its temporary file takes over: with the rest it must not be too long for the disk
+)
 
 
 @contextmanager
@@ -44,15 +67,17 @@ def replacing(path: str | os.PathLike[str], ending: str = ".part") -> Iterator[P
         The folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=ending, dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f"{path.name[:_LONGEST]}.{secrets.token_hex(4)}{ending}")
+    # not tempfile, whose files are for their owner only: these get the permissions of any other new file
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        os.close(handle)
         yield temporary
-        with suppress(OSError):  # some mounts know no permissions
-            os.chmod(temporary, 0o644)  # mkstemp's files are for their owner only
         with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # otherwise the name can reach the disk before the contents
+            try:
+                os.fsync(file.fileno())  # otherwise the name can reach the disk before the contents
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # of mounts that do not know it
+                    raise
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -74,6 +99,34 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any, indent: int = 1) -> None:
     """Write JSON whole or not at all, see :func:`replacing`."""
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write bytes with their SHA-256 behind them, whole or not at all; :func:`read_sealed` reads them."""
+    write_bytes(path, content + _SEAL + hashlib.sha256(content).hexdigest().encode())
+
+
+def sealed(path: str | os.PathLike[str]) -> bool:
+    """Whether a file ends in a seal, right or wrong; files of earlier versions have none."""
+    with open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(_SEAL) - 64))
+        return file.read().startswith(_SEAL)
+
+
+def read_sealed(path: str | os.PathLike[str]) -> bytes | None:
+    """What :func:`write_sealed` wrote; None where the file is missing, cannot be read or is not as it was written."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return None
+    content, seal = content[: -len(_SEAL) - 64], content[-len(_SEAL) - 64 :]
+    return content if seal == _SEAL + hashlib.sha256(content).hexdigest().encode() else None
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -32,13 +32,17 @@ _NOISY = ("keras", "tensorflow")
 @contextmanager
 def stderr_held() -> Iterator[None]:
     """Hold back what native code writes to file descriptor 2; show it if the block raises."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # no standard error at all: nothing to hold back
+    if sys.__stderr__ is None:  # closed when Python started: descriptor 2 is some other file by now
         yield
         return
-    sys.stderr.flush() if sys.stderr else None
-    with tempfile.TemporaryFile() as held:
+    try:
+        kept, file = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115 (it is closed below)
+    except OSError:  # closed since, or there is no folder for temporary files: nothing is held back
+        yield
+        return
+    if sys.stderr is not None and not sys.stderr.closed:
+        sys.stderr.flush()
+    with file as held:
         os.dup2(held.fileno(), 2)
         failed = True
         try:

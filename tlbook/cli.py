@@ -7,10 +7,16 @@ It reads the arguments, calls one function and prints what that returns. The exi
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import FrameType
 from typing import Any
 
 from tlbook import __version__
@@ -45,15 +51,19 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--near-duplicates", default="drop", choices=("drop", "report", "ignore"))
     train.add_argument("--input-size", type=int, metavar="PIXELS")
-    train.add_argument("--force", action="store_true", help="replace a result of other photos or options")
+    train.add_argument("--force", action="store_true", help="replace the four files of another result")
 
     predict = commands.add_parser("predict", help="classify photos; CSV on standard output")
+    predict.add_argument("--out", metavar="FILE", help="write the CSV to a file, as UTF-8")
     predict.add_argument("model", metavar="MODEL")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="a photo, or a folder of them")
 
     evaluate = commands.add_parser("evaluate", help="test a model on labelled photos")
     evaluate.add_argument("model", metavar="MODEL")
-    evaluate.add_argument("folder", metavar="FOLDER")
+    evaluate.add_argument("folder", metavar="FOLDER", help="class folders, all of whose photos are taken")
+    evaluate.add_argument(
+        "--split", choices=("train", "validation", "test"), help="of ready splits only this one (default: all)"
+    )
     evaluate.add_argument("--json", metavar="FILE", help="write the numbers to a file too")
 
     export = commands.add_parser("export", help="write a model for other programs, and check that its answers stay")
@@ -67,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _shown(text: str) -> str:
+    """Lines without characters that a terminal would obey."""
+    from tlbook.datasets.splits import visible
+
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
 def _note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -77,23 +94,94 @@ def _run(arguments: dict[str, Any]) -> None:
     command, quiet = arguments.pop("command"), arguments.pop("quiet")
     progress = not quiet
     if command == "train":
-        say = (lambda line: None) if quiet else _note
+        say = (lambda line: None) if quiet else (lambda line: _note(_shown(line)))
         result = classifier.train(**arguments, progress=progress, say=say)
         print(result.folder)
     elif command == "predict":
-        found = classifier.predict(**arguments, progress=progress)
-        if found.left_out:
-            _note(str(found.left_out))
-        print(found.csv(), end="")
+        _predict(arguments.pop("out"), arguments, progress)
     elif command == "export":
-        print(classifier.export(**arguments))
+        print(_shown(str(classifier.export(**arguments))))
     elif command == "serve":
         classifier.serve(**arguments, say=_note)
     else:
-        measured = classifier.evaluate(**arguments, progress=progress)
-        if measured.left_out:
-            _note(str(measured.left_out))
-        print(measured.text())
+        _evaluate(arguments.pop("json"), arguments, progress)
+
+
+def _predict(out: str | None, arguments: dict[str, Any], progress: bool) -> None:
+    from tlbook import classifier
+    from tlbook._files import write_text
+    from tlbook.classifier.errors import place_for, writing
+
+    target = None if out is None else place_for(out, arguments["model"], *arguments["paths"])
+    found = classifier.predict(**arguments, progress=progress)
+    if found.left_out:
+        _note(_shown(str(found.left_out)))
+    if target is None:
+        print(found.csv(), end="")
+    else:
+        with writing(target):
+            write_text(target, found.csv())
+
+
+def _evaluate(json: str | None, arguments: dict[str, Any], progress: bool) -> None:
+    from tlbook import classifier
+    from tlbook._files import write_json
+    from tlbook.classifier.errors import place_for, writing
+
+    target = None if json is None else place_for(json, arguments["model"])
+    measured = classifier.evaluate(**arguments, progress=progress)
+    if measured.left_out:
+        _note(_shown(str(measured.left_out)))
+    print(_shown(measured.text()), flush=True)
+    if target is not None:  # after the numbers were shown, so that they are not lost whatever becomes of the file
+        with writing(target):
+            write_json(target, measured.metrics)
+
+
+def _prepare_streams() -> None:
+    """Any name can be written, and something takes what is written where a service has no streams."""
+    for name in ("stdin", "stdout", "stderr"):  # in this order: an open takes the first descriptor that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _quick_to_leave() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while packages are imported, of which some turn the interruption into errors."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_: int, __: FrameType | None) -> None:
+        os.write(2, b"tlbook: interrupted\n")
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
+
+
+def _why_not_keras() -> str | None:
+    """Import what the commands need; in a sentence what Keras would say in a traceback, where it cannot be started."""
+    name = os.environ.get("KERAS_BACKEND")
+    if name and (name not in _BACKENDS or find_spec(name) is None):
+        why = "is not installed" if name in _BACKENDS else "is no backend of Keras"
+        return f"KERAS_BACKEND={name}: {name} {why}; unset it, or set it to tensorflow"
+    try:
+        import tlbook.classifier  # noqa: F401
+    except (ImportError, ValueError) as error:  # as where keras.json names a backend that is not there
+        return f"Keras cannot be started ({' '.join(str(error).split())[:300]}); set KERAS_BACKEND=tensorflow"
+    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,21 +194,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["predict", "no-such-model.keras", "cat.jpg"])
     2
     """
+    _prepare_streams()
     given = vars(_parser().parse_args(arguments))
-    warnings.showwarning = lambda message, *_: _note(f"note: {message}")
+    warnings.showwarning = lambda message, *_: _note(_shown(f"note: {message}"))
+    interrupted = "tlbook: interrupted" + (
+        "; the same command goes on from here" if given["command"] == "train" else ""
+    )
+    with _quick_to_leave():
+        if why := _why_not_keras():
+            _note(f"tlbook: {why}")
+            return 2
     from tlbook.classifier.errors import InputError
 
     try:
         _run(given)
         sys.stdout.flush()
     except InputError as error:
-        _note(f"tlbook: {error}")
+        _note(_shown(f"tlbook: {error}"))
         return 2
     except KeyboardInterrupt:
-        _note("tlbook: interrupted; the same command goes on from here")
+        _note(interrupted)
         return 130
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of standard output, as where its disk is full
+        _note(_shown(f"tlbook: the output could not be written ({error.strerror or error})"))
+        return 2
     return 0
 
 

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+def _terminal() -> bool:
+    """Whether there is a standard error, which services and pythonw have not, and it is a terminal."""
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # it was closed
+        return False
+
+
 class Ticker:
     """What :func:`bar` hands out: call `advance` with the work done."""
 
@@ -52,7 +60,7 @@ def bar(description: str, total: int | None, *, enabled: bool = True) -> Iterato
         Its ``advance(amount)`` counts work done, from any thread.
     """
     # rich's own test would take a Jupyter kernel, which sets FORCE_COLOR, for a terminal.
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or not _terminal():
         yield Ticker()
         return
     from rich.console import Console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -281,3 +282,34 @@ def test_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["tlbook", "tlbook._files"]
+
+
+# ---- names and permissions of what is being written ----
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, ".hidden", "a b.c.d"])
+def test_a_name_that_the_disk_can_take_is_written(tmp_path, name):
+    _files.write_text(tmp_path / name, "new")
+    assert (tmp_path / name).read_text() == "new" and alone(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_file_gets_the_permissions_of_any_new_file(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        _files.write_text(tmp_path / "a.txt", "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("number", ["EINVAL", "ENOSYS", "ENOTSUP"])
+def test_a_mount_that_knows_no_fsync_loses_nothing(old, monkeypatch, number):
+    def unknown(*_):
+        raise OSError(getattr(errno, number), "not supported")
+
+    monkeypatch.setattr(os, "fsync", unknown)
+    _files.write_text(old, "new")
+    assert old.read_text(encoding="utf-8") == "new" and alone(old)

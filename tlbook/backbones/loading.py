@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlbook._checks import one_of, whole
+from tlbook._models import standard_settings
 from tlbook.backbones import notes
 from tlbook.backbones import weights as files
 from tlbook.backbones.backbone import Backbone, Known, reinitialise
@@ -69,6 +70,7 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     return backbone
 
 
+@standard_settings()
 def _built(network: Info, input_size: int, fill: Callable[[keras.Model], None]) -> keras.Model:
     # Keras draws a seed from Python's generator for each initialiser it builds;
     # loading a backbone must not change what a reader's seed gives afterwards.
@@ -86,6 +88,6 @@ def _filled(model: keras.Model, path: Path) -> None:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise files.WeightsUnavailable(
-            f"the weights of {model.name} in {path} cannot be read ({error}); "
-            "delete that file, so that they are downloaded anew"
+            f"the weights of {model.name} in {path} are whole, but this version of Keras cannot put them into the network "
+            f"that it builds ({error})"
         ) from error

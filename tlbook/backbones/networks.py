@@ -151,7 +151,10 @@ class Info:
 def weights_folder() -> Path:
     """Where Keras keeps downloaded weights."""
     named = os.environ.get("KERAS_HOME")
-    return (Path(named) if named else Path.home() / ".keras") / "models"
+    if named:
+        return Path(named) / "models"
+    home = os.path.expanduser("~")  # as Keras does; where there is no home, or none that can be written, so it says
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras" / "models"
 
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"

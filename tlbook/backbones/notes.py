@@ -16,10 +16,10 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from tlbook._files import write_json
+from tlbook._files import read_sealed, write_sealed
 from tlbook.datasets import cache_folder
 
-_FORMAT = "2"  # of the notes; another number leaves old ones unused
+_FORMAT = "3"  # of the notes; another number leaves old ones unused
 
 
 def note_path(name: str, weights_hash: str, input_size: int) -> Path:
@@ -34,7 +34,7 @@ def _keras_settings() -> list[str]:
     try:
         file = ((Path(home) if home else Path.home() / ".keras") / "keras.json").read_text("utf-8")
         found = json.dumps(json.loads(file), sort_keys=True)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home
         found = ""
     named = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("KERAS_"))
     return [found, *(setting for setting in named if not setting.startswith("KERAS_HOME="))]
@@ -52,7 +52,7 @@ def _source() -> str:
 def noted_fingerprint(path: Path) -> str | None:
     """The fingerprint in a note; None where there is no note, or a damaged one."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_sealed(path) or b"")
         return str(content["fingerprint"]) if content["key"] == path.stem else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -62,4 +62,4 @@ def note_fingerprint(path: Path, fingerprint: str) -> None:
     """Write a note; a folder that cannot be written costs the time of the next import."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"key": path.stem, "fingerprint": fingerprint})
+        write_sealed(path, json.dumps({"key": path.stem, "fingerprint": fingerprint}).encode())

@@ -100,6 +100,8 @@ def _fetch(network: Info, path: Path, seconds: float, answer: float, progress: b
             while chunk := source.read1(_CHUNK):
                 file.write(chunk)
                 received += len(chunk)
+                if received > network.size:
+                    raise OSError(f"more than its {network.size:,} bytes came")
                 ticker.advance(len(chunk))
                 taken = time.monotonic() - began
                 expected = taken * network.size / received

@@ -10,12 +10,14 @@ import numpy as np
 
 import tlbook._quiet  # noqa: F401
 from tlbook._checks import whole
+from tlbook._models import standard_settings
 from tlbook.backbones.backbone import Backbone
 
 if TYPE_CHECKING:
     import keras
 
 
+@standard_settings()
 def wrap(
     model: keras.Model,
     *,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["InputError", "sentence", "writing"]
+__all__ = ["InputError", "check_writable", "place_for", "refusing", "sentence", "shortened", "writing"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+_LONGEST = 400  # letters of a message that is not ours
 
 
 class InputError(ValueError):
@@ -22,8 +26,11 @@ class InputError(ValueError):
 
 
 def sentence(error: BaseException | str) -> str:
-    """An error's message in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """An error's message in one line; of a long one (Keras puts whole configurations into some) the beginning."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{shortened(Path(os.fsdecode(error.filename)))} cannot be used ({error.strerror})"
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _is(error: OSError, codes: set[int]) -> bool:
@@ -47,3 +54,70 @@ def writing(place: str | os.PathLike[str]) -> Iterator[None]:
         if _is(error, _REFUSED):
             raise InputError(f"{folder} cannot be written ({error.strerror or sentence(error)})") from error
         raise
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what the system says of a path into :class:`InputError`; a decorator of the public functions."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (BlockingIOError, ChildProcessError, BrokenPipeError, ConnectionError, InterruptedError, TimeoutError):
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(sentence(error)) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which no file can be made, before anything is computed; one that is not there yet by its parents."""
+    here = folder
+    while not os.path.lexists(here) and here != here.parent:
+        here = here.parent
+    if not here.is_dir():
+        raise InputError(f"{shortened(folder)} cannot be made: a file is where a folder is needed ({here})")
+    try:
+        if here != folder:
+            # the longest name that will be made there, so that a name that is too long is found now
+            made = here / folder.relative_to(here).parts[0]
+            os.rmdir(_made(made.with_name(f"{made.name}.unfinished")))
+        else:
+            os.rmdir(tempfile.mkdtemp(prefix=".tlbook-", dir=here))
+    except OSError as error:
+        raise InputError(f"{shortened(folder)} cannot be written ({error.strerror or sentence(error)})") from error
+
+
+def _made(folder: Path) -> Path:
+    with suppress(FileExistsError):  # of a run that was interrupted: then it can be made
+        os.mkdir(folder)
+        return folder
+    return Path(tempfile.mkdtemp(prefix=".tlbook-", dir=folder.parent))
+
+
+def place_for(path: str | os.PathLike[str], *given: str | os.PathLike[str]) -> Path:
+    """Where a file shall be written, refused before anything is computed if it could not be, or is one of the files given."""
+    target = Path(path).expanduser()
+    try:
+        if target.is_dir() or not target.parent.is_dir():
+            raise InputError(f"{shortened(target)} cannot be written: it is a folder, or its folder does not exist")
+        if target.exists() and not target.is_file():
+            raise InputError(f"{target} is no ordinary file, and would be replaced; name another one")
+        for one in given:
+            if os.path.exists(one) and target.exists() and os.path.samefile(one, target):
+                raise InputError(f"{target} is one of the files that were given; name another file to write")
+        fresh = not os.path.lexists(target)
+        with open(target, "ab"):
+            pass
+        if fresh:
+            target.unlink()
+    except OSError as error:
+        raise InputError(f"{shortened(target)} cannot be written ({error.strerror or sentence(error)})") from error
+    return target
+
+
+def shortened(path: Path) -> str:
+    """A path for a message, without the middle of a very long one."""
+    text = os.fspath(path)
+    return text if len(text) <= 80 else f"{text[:40]}…{text[-20:]}"

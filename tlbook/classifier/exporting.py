@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlbook._checks import images_for, some
 from tlbook._files import replacing
+from tlbook._models import standard_settings
 from tlbook._quiet import stderr_held
-from tlbook.classifier.errors import InputError, sentence, writing
+from tlbook.classifier.errors import InputError, place_for, refusing, sentence, writing
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, load
 from tlbook.datasets import Split
@@ -91,6 +93,8 @@ class Exported:
         )
 
 
+@refusing()
+@standard_settings()
 def export(
     model: Classifier | str | os.PathLike[str],
     path: str | os.PathLike[str],
@@ -129,12 +133,10 @@ def export(
         written then, and what was there before stays.
     """
     classifier = model if isinstance(model, Classifier) else load(model)
-    target = Path(path).expanduser()
-    wanted = _format(target)
-    if target.is_dir() or not target.parent.is_dir():
-        raise InputError(f"{target} cannot be written: it is a folder, or its folder does not exist")
+    wanted = _format(Path(path))
+    target = place_for(path, *([classifier.path] if classifier.path else []))
     if isinstance(images, str | os.PathLike):
-        images, _ = labelled(images, classifier.class_names, progress=False)
+        images, _ = labelled(images, classifier.class_names, white=classifier.white, progress=False)
     given = _noise(classifier.input_size) if images is None else images
     expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
     with writing(target.parent), replacing(target, target.suffix) as passing:
@@ -229,9 +231,11 @@ def _batches(images: Split | NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
         if not len(images):
             raise InputError(f"the split {images.name} holds no image")
         return (batch for batch, _ in images.batches(size, _BATCH))
-    given = np.asarray(images)
-    if given.ndim != 4 or given.shape[1:] != (size, size, 3) or not len(given):
-        raise InputError(f"this model takes images of the shape (n, {size}, {size}, 3), n >= 1; got {given.shape}")
+    try:
+        given = images_for((size, size, 3), images)
+        some(given, "this model", "image")
+    except ValueError as error:
+        raise InputError(sentence(error)) from error
     return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
 
 

@@ -6,13 +6,30 @@ packages, as those are.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["METRICS", "SCHEMA_VERSION", "WRITTEN_BY", "read"]
+from tlbook._files import file_sha256
 
-METRICS = "metrics.json"
+__all__ = [
+    "FILES",
+    "METRICS",
+    "MODEL",
+    "PREDICTIONS",
+    "REPORT",
+    "SCHEMA_VERSION",
+    "WRITTEN_BY",
+    "changed",
+    "read",
+    "sign",
+]
+
+MODEL, REPORT, PREDICTIONS, METRICS = "model.keras", "report.html", "predictions.csv", "metrics.json"
+FILES = (MODEL, REPORT, PREDICTIONS, METRICS)
+"""The files of a result, in the order in which they are put into their place: what is said of the others comes last."""
+
 SCHEMA_VERSION = 2
 WRITTEN_BY = "tlbook train"
 
@@ -25,6 +42,28 @@ _KEYS = {
     "asked": "requested",
     "p": "p_value",
 }
+
+
+def _digest(metrics: dict[str, Any]) -> str:
+    content = {key: value for key, value in metrics.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def sign(metrics: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The metrics with the SHA-256 of the other files of the result, which lie in a folder, and of themselves."""
+    files = {name: file_sha256(folder / name) for name in FILES if name != METRICS}
+    signed = {**metrics, "files": files}
+    return {**signed, "sha256": _digest(signed)}
+
+
+def changed(metrics: dict[str, Any], folder: Path) -> list[str]:
+    """The files of a result in a folder that are there and not as they were written."""
+    found = [
+        name
+        for name, digest in metrics.get("files", {}).items()  # none in results of earlier versions
+        if (folder / name).is_file() and file_sha256(folder / name) != digest
+    ]
+    return found + [METRICS] * ("sha256" in metrics and metrics["sha256"] != _digest(metrics))
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -14,7 +14,8 @@ import numpy as np
 from tlbook import datasets
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.datasets import Dataset, Finding, LeftOut, LeftOutWarning, Split
-from tlbook.datasets.splits import printable
+from tlbook.datasets.folders import load_labelled
+from tlbook.datasets.splits import printable, visible
 
 __all__ = ["NEAR_DUPLICATES", "Photos", "labelled", "near_duplicates", "read", "without"]
 
@@ -45,11 +46,16 @@ class Photos:
     folder: Path
     test_folder: Path | None = None
 
+    @property
+    def white(self) -> int | None:
+        """Value of white in the 16-bit photos; None where there are none."""
+        return self.splits["train"].white if _any_deep(self.left_out) else None
+
     def shown(self, split: str, index: int) -> str:
         """A photo's path relative to its folder, with ``/``."""
         root = self.test_folder if split == "test" and self.test_folder is not None else self.folder
         path = self.splits[split].paths[index]
-        return printable(path.relative_to(root).as_posix())
+        return visible(printable(path.relative_to(root).as_posix()))
 
     def contents(self) -> dict[str, Any]:
         """What identifies the photos: hash, label and path of each."""
@@ -100,13 +106,24 @@ def read(
         raise InputError(
             f"the test folder {test_root} is the training folder; leave the test folder out to have it split"
         )
-    tested, left_out = labelled(test_root, data.class_names, progress=progress)
+    known = data.train.white if _any_deep(data.left_out) else None
+    tested, left_out = labelled(test_root, data.class_names, white=known, progress=progress)
+    white = tested.white if known is None else known  # as the model will be used
+    splits = {name: _with_white(split, name, white) for name, split in {**data.splits, "test": tested}.items()}
     both = LeftOut(
         data.left_out.files + _prefixed(left_out.files, test_root),
         data.left_out.converted + _prefixed(left_out.converted, test_root),
     )
-    photos = Photos(data.class_names, {**data.splits, "test": tested}, both, root, test_root)
+    photos = Photos(data.class_names, splits, both, root, test_root)
     return _apart(photos)
+
+
+def _any_deep(left_out: LeftOut) -> bool:
+    return any("16-bit" in one.reason for one in left_out.converted)
+
+
+def _with_white(split: Split, name: str, white: int) -> Split:
+    return Split(name, split.paths, split.labels, split.class_names, split.hashes, white=white)
 
 
 def _apart(photos: Photos) -> Photos:
@@ -128,11 +145,16 @@ def _prefixed(findings: Sequence[Finding], root: Path) -> tuple[Finding, ...]:
 
 
 def labelled(
-    folder: str | os.PathLike[str], class_names: Sequence[str], *, progress: bool = True
+    folder: str | os.PathLike[str],
+    class_names: Sequence[str],
+    *,
+    split: str | None = None,
+    white: int | None = None,
+    progress: bool = True,
 ) -> tuple[Split, LeftOut]:
     """The photos of a folder to test on, with labels that are positions in ``class_names``.
 
-    Class folders are taken wholly; of ready splits the one called test, or all there is where none is.
+    All there is, or the ready split that is named; one photo of one class will do.
 
     Raises
     ------
@@ -140,14 +162,16 @@ def labelled(
         The folder cannot be used, or has a class that is not among ``class_names``.
     """
     root = Path(folder).expanduser()
-    data = _load(root, fractions=(0.0, 0.0, 1.0), progress=progress)
-    if unknown := [name for name in data.class_names if name not in class_names]:
+    try:
+        found, left_out = load_labelled(root, split=split, white=white, progress=progress)
+    except (ValueError, OSError) as error:
+        raise InputError(sentence(error)) from error
+    if unknown := [name for name in found.class_names if name not in class_names]:
         raise InputError(
             f"{root} has the class {unknown[0]!r}, which the model does not know; it knows {', '.join(class_names)}"
         )
-    numbers = np.array([list(class_names).index(name) for name in data.class_names])
-    test = data.test
-    return Split("test", test.paths, numbers[test.labels], class_names, test.hashes), data.left_out
+    numbers = np.array([list(class_names).index(name) for name in found.class_names])
+    return Split(found.name, found.paths, numbers[found.labels], class_names, found.hashes, white=found.white), left_out
 
 
 def near_duplicates(photos: Photos) -> list[dict[str, Any]]:

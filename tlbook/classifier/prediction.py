@@ -9,22 +9,25 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tlbook import evaluation
 from tlbook import report as reports
+from tlbook._checks import one_of
 from tlbook._files import write_json
 from tlbook.classifier import saved
-from tlbook.classifier.errors import InputError, sentence, writing
+from tlbook.classifier.errors import InputError, place_for, refusing, sentence, shortened
 from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
-from tlbook.datasets import BadImage, Finding, LeftOut, decode
-from tlbook.datasets.decoding import in_order
-from tlbook.datasets.splits import printable
+from tlbook.datasets import BadImage, Finding, LeftOut
+from tlbook.datasets.decoding import common_white, in_order, pixels
+from tlbook.datasets.folders import SPLITS
+from tlbook.datasets.splits import printable, visible
 from tlbook.progress import bar
 from tlbook.report import Report
 
@@ -38,7 +41,7 @@ class Predictions:
     Attributes
     ----------
     paths : tuple of str
-        As given, or found below a folder that was given.
+        As given, or found below a folder that was given; "image 0" and so on for pictures in memory.
     labels : tuple of str
         The most probable class of each.
     probabilities : ndarray of float64, shape (n, N)
@@ -64,24 +67,35 @@ def csv_text(
     class_names: Sequence[str],
     truth: Iterable[str] | None = None,
 ) -> str:
-    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class."""
+    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class.
+
+    Control characters are shown as escapes, and before what a spreadsheet would take for a formula stands an apostrophe.
+    """
     guesses = probabilities.argmax(axis=1) if len(probabilities) else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     known = [] if truth is None else ["truth"]
-    writer.writerow(["path", "label", "probability", *known, *(f"probability of {name}" for name in class_names)])
+    writer.writerow(
+        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names)]
+    )
     truths = [[]] * len(paths) if truth is None else [[one] for one in truth]
     for path, guess, row, true in zip(paths, guesses, probabilities, truths, strict=True):
-        writer.writerow([path, class_names[guess], f"{row[guess]:.6f}", *true, *(f"{p:.6f}" for p in row)])
+        words = [_cell(word) for word in (path, class_names[guess], *true)]
+        writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row)])
     return text.getvalue()
+
+
+def _cell(word: str) -> str:
+    shown = visible(printable(word))
+    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) else shown
 
 
 def _classifier(model: Classifier | str | os.PathLike[str]) -> Classifier:
     return model if isinstance(model, Classifier) else saved.load(model)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """A file, or all files below a folder in order; what is hidden is passed over."""
+def _files(path: Path, bad: list[Finding]) -> Iterator[Path]:
+    """A file, or all files below a folder in order; what is hidden is passed over, linked folders are named."""
     if not path.is_dir():
         yield path
         return
@@ -92,20 +106,75 @@ def _files(path: Path) -> Iterator[Path]:
     for one in inside:
         if not one.name.startswith(".") and one.name.casefold() not in ("thumbs.db", "desktop.ini"):
             if one.is_dir() and one.is_symlink():
+                bad.append(Finding(os.fspath(one), "link to a folder"))
                 continue
-            yield from _files(one)
+            yield from _files(one, bad)
 
 
-def _decoded(path: Path, size: int) -> NDArray[np.uint8] | str:
+Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
+"""What :func:`predict` takes: the path of a photo or of a folder, the bytes of a file, a Pillow image, pixels."""
+
+_ONE = (str, os.PathLike, bytes, bytearray, Image.Image, np.ndarray)
+
+
+def _given(photos: Photo | Iterable[Photo], bad: list[Finding]) -> list[tuple[str, Path | bytes]]:
+    """What is to be predicted, each with what it is called: a path as it was given, or its place among the rest."""
+    if not isinstance(photos, _ONE) and not isinstance(photos, Iterable):
+        raise InputError(
+            f"paths are those of photos or folders, or bytes, Pillow images or arrays of pixels; got {type(photos).__name__}"
+        )
+    found: list[tuple[str, Path | bytes]] = []
+    for number, one in enumerate([photos] if isinstance(photos, _ONE) else photos):
+        called = f"image {number}"
+        if isinstance(one, bytes | bytearray):
+            found.append((called, bytes(one)))
+        elif isinstance(one, Image.Image):
+            found.append((called, _as_file(one)))
+        elif isinstance(one, np.ndarray):
+            single = one.ndim == 3
+            if one.dtype != np.uint8 or one.ndim not in (3, 4) or one.shape[-1] != 3 or 0 in one.shape:
+                raise InputError(
+                    "an array of pixels is uint8 of shape (height, width, 3) or (n, height, width, 3), values 0 to 255; "
+                    f"got {one.dtype} of shape {one.shape}"
+                )
+            for place, pixels in enumerate(one[None] if single else one):
+                name = called if single else f"{called}[{place}]"
+                found.append((name, _as_file(Image.fromarray(np.ascontiguousarray(pixels)))))
+        elif isinstance(one, str | os.PathLike):
+            path = Path(one).expanduser()
+            if not path.exists() and not path.is_symlink():
+                raise InputError(f"there is no file or folder {shortened(path)}")
+            found += [(os.fspath(file), file) for file in _files(path, bad)]
+        else:
+            raise InputError(
+                f"a photo is a path, bytes, a Pillow image or an array of pixels; got {type(one).__name__}"
+            )
+    return found
+
+
+def _as_file(image: Image.Image) -> bytes:
+    """A picture in memory as a file without loss, so that it is treated exactly as a file is."""
+    buffer = io.BytesIO()
     try:
-        return decode(path, size)
+        image.save(
+            buffer, "TIFF" if image.mode in ("CMYK", "YCbCr", "LAB") else "PNG", exif=image.getexif(), compress_level=1
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"a Pillow image of mode {image.mode} cannot be used ({sentence(error)})") from error
+    return buffer.getvalue()
+
+
+def _decoded(source: Path | bytes, size: int, white: int) -> NDArray[np.uint8] | str:
+    try:
+        return pixels(source, size, white)
     except BadImage as error:
-        return sentence(error).removeprefix(f"{os.fspath(path)}: ")
+        return sentence(error)
 
 
+@refusing()
 def predict(
     model: Classifier | str | os.PathLike[str],
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: Photo | Iterable[Photo],
     *,
     progress: bool = True,
 ) -> Predictions:
@@ -115,8 +184,10 @@ def predict(
     ----------
     model : Classifier or path-like
         A ``model.keras`` that :func:`train` wrote.
-    paths : path-like, or an iterable of them
-        Photos, and folders whose photos are all taken.
+    paths : path-like, bytes, PIL.Image.Image or ndarray, or an iterable of them
+        Paths of photos, and of folders whose photos are all taken; the bytes of a
+        file; pictures in memory, arrays being uint8 of shape (height, width, 3) or
+        (n, height, width, 3). Those in memory are called "image 0" and so on.
     progress : bool, default True
 
     Returns
@@ -130,13 +201,11 @@ def predict(
         The model cannot be used, a path does not exist, or no photo can be read.
     """
     classifier = _classifier(model)
-    given = [Path(one) for one in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-    if missing := [path for path in given if not path.exists() and not path.is_symlink()]:
-        raise InputError(f"there is no file or folder {missing[0]}")
-    files = [file for path in given for file in _files(path)]
+    bad: list[Finding] = []
+    files = _given(paths, bad)
+    white = classifier.white or common_white(source for _, source in files)
     names: list[str] = []
     logits: list[NDArray[Any]] = []
-    bad: list[Finding] = []
     images: list[NDArray[Any]] = []
 
     def flush() -> None:
@@ -144,21 +213,21 @@ def predict(
             logits.append(classifier.logits(np.stack(images), progress=False))
             images.clear()
 
-    decoding = in_order(lambda path: _decoded(path, classifier.input_size), files)
+    decoding = in_order(lambda file: _decoded(file[1], classifier.input_size, white), files)
     with warnings.catch_warnings(), bar("predicting", len(files), enabled=progress) as ticker:
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata; what matters is in the report
-        for path, found in zip(files, decoding, strict=True):
+        for (name, _), found in zip(files, decoding, strict=True):
             if isinstance(found, str):
-                bad.append(Finding(os.fspath(path), found))
+                bad.append(Finding(name, found))
             else:
-                names.append(printable(os.fspath(path)))
+                names.append(printable(name))
                 images.append(found)
             if len(images) == saved.CHUNK:
                 flush()
             ticker.advance()
         flush()
     if not names:
-        why = f" ({printable(bad[0].path)}: {bad[0].reason})" if bad else ""
+        why = f" ({visible(printable(bad[0].path))}: {bad[0].reason})" if bad else ""
         raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
     p = evaluation.probabilities(np.concatenate(logits))
     labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
@@ -197,10 +266,12 @@ class Evaluation:
         return "\n".join(lines)
 
 
+@refusing()
 def evaluate(
     model: Classifier | str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
+    split: str | None = None,
     json: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Evaluation:
@@ -211,10 +282,13 @@ def evaluate(
     model : Classifier or path-like
         A ``model.keras`` that :func:`train` wrote.
     folder : path-like
-        Class folders named as the model's classes (or some of them, at least
-        two), taken wholly; of ready splits the one called test.
+        Class folders named as the model's classes (or some of them; at least
+        one photo of one class), all that there are.
+    split : {"train", "validation", "test"}, optional
+        Of ready splits only this one.
     json : path-like, optional
-        File for the metrics, written whole or not at all.
+        File for the metrics, written whole or not at all; where that fails in the
+        end, there is a warning and the numbers are returned all the same.
     progress : bool, default True
 
     Returns
@@ -227,14 +301,17 @@ def evaluate(
         The model or the folder cannot be used, or the file cannot be written.
     """
     classifier = _classifier(model)
-    target = None if json is None else Path(json).expanduser()
-    if target is not None and (target.is_dir() or not target.parent.is_dir()):
-        raise InputError(f"{target} cannot be written: it is a folder, or its folder does not exist")
-    split, left_out = labelled(folder, classifier.class_names, progress=progress)
-    report = reports.evaluate(classifier.logits(split, cache=True, progress=progress), split)
+    if split is not None:
+        one_of(split, "split", SPLITS, error=InputError)
+    options: dict[str, Any] = {"white": classifier.white, "progress": progress}
+    found, left_out = labelled(folder, classifier.class_names, split=split, **options)
+    target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
+    report = reports.evaluate(classifier.logits(found, cache=True, progress=progress), found)
     known = set(classifier.about.get("trained on", ()))
-    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in split.hashes))
+    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
     if target is not None:
-        with writing(target.parent):
+        try:
             write_json(target, result.metrics)
+        except OSError as error:
+            warnings.warn(f"{target} could not be written ({error})", stacklevel=2)
     return result

@@ -1,7 +1,10 @@
 """A result that appears whole or not at all, and a run that goes on where it was killed.
 
 While a run lasts, what it has is in a folder beside the result, ``NAME.unfinished``; the finished result is renamed into its
-place in one step. State on disk is recognised by a key, the hash of photos and options: another key starts anew.
+place in one step. Where the folder of the result is there already (a mounted volume, a link, an older result), the state is in
+it, under ``unfinished``, and the finished files are renamed in it one by one, of which ``metrics.json`` is the last and holds
+the hashes of the others. No file but these is ever replaced or removed. State on disk is recognised by a key, the hash of photos
+and options, and sealed: another key, or a changed byte, starts anew.
 """
 
 from __future__ import annotations
@@ -12,19 +15,21 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tlbook._files import locked, write_json
-from tlbook.classifier import metrics_file
+from tlbook._files import locked, read_sealed, write_sealed
 from tlbook.classifier.errors import InputError, writing
+from tlbook.classifier.metrics_file import FILES, METRICS, changed
+from tlbook.classifier.metrics_file import read as read_metrics
 
-__all__ = ["RunFolder", "check_place", "key_of", "open_run"]
+__all__ = ["RunFolder", "check_place", "key_of", "open_run", "state_folder"]
 
 FORMAT = 1
 
-_STATE, _LOCK, _RESULT, _STEPS, _OLD = "run.json", "lock", "result", "steps", "replaced"
+_INSIDE = "unfinished"
+_STATE, _LOCK, _RESULT, _STEPS = "run.json", "lock", "result", "steps"
 _CHECKPOINT, _TIMES = "fine-tuning.npz", "times.json"
 
 
@@ -33,11 +38,15 @@ def key_of(**what: Any) -> str:
     return hashlib.sha256(json.dumps({"format": FORMAT, **what}, sort_keys=True).encode()).hexdigest()
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+def write_state(path: Path, value: Any) -> None:
+    """Write a part of the state of a run."""
+    write_sealed(path, json.dumps(value).encode())
+
+
+def read_state(path: Path) -> Any:
+    """A part of the state of a run; None where it is missing, torn or changed."""
+    content = read_sealed(path)
+    return None if content is None else json.loads(content)
 
 
 class RunFolder:
@@ -46,7 +55,7 @@ class RunFolder:
     Attributes
     ----------
     folder : Path
-        ``NAME.unfinished``.
+        ``NAME.unfinished``, or ``unfinished`` in the folder of the result.
     result : Path
         What becomes the result.
     checkpoint : Path
@@ -63,11 +72,11 @@ class RunFolder:
     def step(self, name: str, compute: Callable[[], Any]) -> Any:
         """The value of a step, computed now or before the run was killed; it can be written as JSON."""
         path = self._steps / f"{name}.json"
-        stored = _read_json(path)
+        stored = read_state(path)
         if isinstance(stored, dict) and "value" in stored:
             return stored["value"]
         value = json.loads(json.dumps(compute()))  # the same types, kept or fresh
-        write_json(path, {"value": value})
+        write_state(path, {"value": value})
         return value
 
     @contextmanager
@@ -81,10 +90,10 @@ class RunFolder:
         """Add wall seconds to a stage, and process seconds to those of the run."""
         stages, spent = self._seconds()
         stages[name] = round(stages.get(name, 0.0) + wall, 3)
-        write_json(self._steps / _TIMES, {"wall_seconds": stages, "process_seconds": round(spent + process, 3)})
+        write_state(self._steps / _TIMES, {"wall_seconds": stages, "process_seconds": round(spent + process, 3)})
 
     def _seconds(self) -> tuple[dict[str, float], float]:
-        kept = _read_json(self._steps / _TIMES) or {}
+        kept = read_state(self._steps / _TIMES) or {}
         return kept.get("wall_seconds", {}), kept.get("process_seconds", 0.0)
 
     @property
@@ -106,19 +115,43 @@ class RunFolder:
 
     def publish(self) -> None:
         """Rename the result into its place, and clear the state away."""
-        old = self.folder / _OLD
         if self.out.exists():
-            os.replace(self.out, old)
-        os.replace(self.result, self.out)
-        shutil.rmtree(self.folder, ignore_errors=True)
+            for name in FILES:
+                os.replace(self.result / name, self.out / name)
+        else:
+            os.replace(self.result, self.out)
+        clear(self.folder)
 
 
-_OURS = {_STATE, _LOCK, _RESULT, _STEPS, _OLD, _CHECKPOINT}
+_OURS = {_STATE, _LOCK, _RESULT, _STEPS, _CHECKPOINT}
 
 
 def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds the state of a run and nothing else; before the first write that is a lock alone."""
     names = [path.name for path in folder.iterdir()]
-    return all(any(name == own or name.startswith(own + ".") for own in _OURS) for name in names)
+    known = all(any(name == own or name.startswith(own + ".") for own in _OURS) for name in names)
+    return known and (_STATE in names or all(name.startswith((_STATE, _LOCK)) for name in names))
+
+
+def clear(folder: Path, keep: bool = False) -> None:
+    """Remove the state of a run; what it is known by goes last. To keep the folder leaves it, and the lock in it."""
+    order = sorted(folder.iterdir(), key=lambda path: (path.name == _LOCK, path.name == _STATE))
+    for path in order:
+        if keep and path.name == _LOCK:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):  # Windows keeps a lock that is held
+                path.unlink()
+    if not keep:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def state_folder(out: Path) -> Path:
+    """Where the state of the run for a result is kept."""
+    return out / _INSIDE if out.is_dir() else out.with_name(f"{out.name}.{_INSIDE}")
 
 
 def check_place(out: Path, key: str | None = None, force: bool = False) -> dict[str, Any] | None:
@@ -126,22 +159,30 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict[
 
     Without a key, only what no key could make right is refused.
     """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
+    if os.path.lexists(out) and not out.is_dir():
         raise InputError(f"{out} is not a folder; name one that does not exist yet")
-    if not out.exists() or not any(out.iterdir()):
+    taken = [out / name for name in FILES if os.path.lexists(out / name)]
+    if other := [path for path in taken if path.is_symlink() or not path.is_file()]:
+        raise InputError(f"{other[0]} is in the way: it is no file of a result; move it away, or name another folder")
+    if not taken:
         return None
-    metrics = metrics_file.read(out / metrics_file.METRICS)
+    metrics = read_metrics(out / METRICS)
     if metrics is None:
-        raise InputError(f"{out} holds files that are not a result of tlbook train; name another folder")
-    if key is None:
+        raise InputError(
+            f"{out} holds files that are not a result of tlbook train ({taken[0].name}); move them away, or name another folder"
+        )
+    if key is None or force:
         return None
-    if metrics["key"] == key and not force:
-        return metrics
-    if not force:
+    if metrics["key"] != key:
         raise InputError(
             f"{out} holds a result of other photos or options; name another folder, or replace it with force (--force)"
         )
-    return None
+    if names := changed(metrics, out):
+        raise InputError(
+            f"{out} holds the result of this command, but {', '.join(names)} is not as it was written; keep it elsewhere if "
+            "you changed it, and make the result anew with force (--force)"
+        )
+    return metrics if len(taken) == len(FILES) else None
 
 
 @contextmanager
@@ -162,14 +203,14 @@ def open_run(
     InputError
         The place is taken or cannot be written.
     """
-    folder = out.with_name(out.name + ".unfinished")
-    with writing(out.parent):
+    folder = state_folder(out)
+    with writing(out):
         if (metrics := check_place(out, key, force)) is not None:
-            if folder.is_dir() and (_read_json(folder / _STATE) or {}).get("key") == key:
-                shutil.rmtree(folder, ignore_errors=True)  # killed between the last two steps
+            if folder.is_dir() and _is_ours(folder) and (read_state(folder / _STATE) or {}).get("key") == key:
+                clear(folder)  # killed between the last two steps
             yield metrics
             return
-        if folder.exists() and (not folder.is_dir() or not _is_ours(folder)):
+        if os.path.lexists(folder) and (not folder.is_dir() or folder.is_symlink() or not _is_ours(folder)):
             raise InputError(f"{folder} is in the way: it holds files that are not the state of a run; move it away")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -179,31 +220,24 @@ def open_run(
         except (FileExistsError, NotADirectoryError) as error:
             raise InputError(f"{out} cannot be made: a file is where a folder is needed ({error.filename})") from error
     try:
-        with writing(out.parent):
-            _put_back(out, folder)
+        with writing(out):
             if (metrics := check_place(out, key, force)) is not None:  # finished while this one waited
                 yield metrics
                 return
             folder.mkdir(exist_ok=True)
-            state = _read_json(folder / _STATE)
+            state = read_state(folder / _STATE)
             resumed = isinstance(state, dict) and state.get("key") == key
             if not resumed:
-                if isinstance(state, dict):
+                if (folder / _STATE).exists():
                     say(f"{folder.name} is of a run with other photos or options; this one starts anew")
-                for path in folder.iterdir():
-                    if path.name != _LOCK:
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
-                write_json(folder / _STATE, {"key": key})
+                clear(folder, keep=True)
+                write_state(folder / _STATE, {"key": key})
+            if not force and (left := [name for name in FILES if not (out / name).exists()]) and len(left) < len(FILES):
+                say(f"{', '.join(left)} of the result in {out} is missing; the result is made anew")
         try:
             yield RunFolder(out, folder, key, resumed)
         except InputError:  # nothing to go on with: what was given has to change
-            shutil.rmtree(folder, ignore_errors=True)
+            clear(folder)
             raise
     finally:
         lock.__exit__(None, None, None)
-
-
-def _put_back(out: Path, folder: Path) -> None:
-    """Where a run was killed between moving the old result away and the new one into place."""
-    if (folder / _OLD).is_dir() and not out.exists():
-        os.replace(folder / _OLD, out)

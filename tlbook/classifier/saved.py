@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 
 from tlbook import features
 from tlbook._files import replacing
+from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
-from tlbook.classifier.errors import InputError, sentence
+from tlbook.classifier.errors import InputError, refusing, sentence
 from tlbook.datasets import Split
 from tlbook.features import engines
 from tlbook.progress import bar
@@ -37,7 +39,8 @@ FORMAT = 1
 _ENTRY = "tlbook"
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MEMBERS = (_CONFIG, _WEIGHTS)
-_LARGEST = 2**31  # bytes of a member: no backbone here comes near it
+_LARGEST = 2**26  # bytes of what is said about the model; its weights are as large as the file
+_WIDEST = 2**14  # units, channels, pixels: no layer of a backbone here comes near it, and no more is built for a file
 
 SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
@@ -80,6 +83,11 @@ class Classifier:
         """Side of the images in pixels."""
         return int(self.model.input_shape[1])
 
+    @property
+    def white(self) -> int | None:
+        """The value of white in 16-bit photos, as in training; None where there were none."""
+        return self.about.get("white")
+
     def logits(
         self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
     ) -> NDArray[np.float32]:
@@ -121,6 +129,7 @@ def _digest(entry: dict[str, Any]) -> str:
 
 def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
     """Write a classifier as a Keras archive, whole or not at all."""
+    path = Path(path).expanduser()
     with replacing(path, ".keras") as temporary:
         classifier.model.save(temporary)
         with zipfile.ZipFile(temporary) as given:
@@ -137,7 +146,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
             archive.writestr(_METADATA, json.dumps(metadata, ensure_ascii=False))
             for name, content in members.items():
                 archive.writestr(name, content)
-    return Path(path)
+    return path
 
 
 def _modules(value: Any) -> Iterator[str]:
@@ -152,6 +161,41 @@ def _modules(value: Any) -> Iterator[str]:
             yield from _modules(one)
 
 
+def _check_sizes(archive: zipfile.ZipFile, foreign: str) -> None:
+    """Refuse an archive that would unpack to more than it is: ours are not packed, and little is said in them beside weights."""
+    for one in archive.infolist():
+        if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
+            raise InputError(f"{foreign} ({one.filename} in it is packed, and tlbook packs none)")
+        if one.filename != _WEIGHTS and one.file_size > _LARGEST:
+            raise InputError(f"{foreign} ({one.filename} in it is larger than that of any model here)")
+
+
+def _check_arrays(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse weights that would unpack to more than their file: HDF5 can pack, and can claim sizes that are not there."""
+    import h5py
+
+    with archive.open(_WEIGHTS) as member, h5py.File(member) as weights:
+        size, claimed = archive.getinfo(_WEIGHTS).file_size, 0
+
+        def add(_: str, one: Any) -> None:
+            nonlocal claimed
+            if isinstance(one, h5py.Dataset):
+                claimed += one.size * one.dtype.itemsize
+
+        weights.visititems(add)
+    if claimed > size:
+        raise InputError(f"{path} would unpack to {claimed / 1e6:,.0f} MB of weights, more than it holds")
+
+
+def _widest(value: Any, name: str = "") -> int:
+    """The largest whole number in a Keras configuration, seeds aside: no layer is larger along a side."""
+    if isinstance(value, dict):
+        return max((_widest(one, key) for key, one in value.items()), default=0)
+    if isinstance(value, list):
+        return max((_widest(one, name) for one in value), default=0)
+    return value if isinstance(value, int) and name != "seed" else 0
+
+
 def _checked(path: Path) -> dict[str, Any]:
     """The entry of a file that is ours and as it was written."""
     if not path.exists():
@@ -164,8 +208,7 @@ def _checked(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            if any(one.file_size > _LARGEST for one in archive.infolist()):
-                raise InputError(f"{foreign} (a member is larger than any model here)")
+            _check_sizes(archive, foreign)
             if _METADATA not in names:
                 raise InputError(f"{foreign} (no {_METADATA} in it)")
             metadata = json.loads(archive.read(_METADATA))
@@ -183,6 +226,9 @@ def _checked(path: Path) -> dict[str, Any]:
             if not right:
                 raise InputError(f"{path} was changed after tlbook train wrote it; train again, or take the file anew")
             config = json.loads(archive.read(_CONFIG))
+            if (widest := _widest(config)) > _WIDEST:
+                raise InputError(f"{path} asks for a layer of {widest:,}, more than any model of tlbook has")
+            _check_arrays(archive, path)
     except InputError:
         raise
     except PermissionError as error:
@@ -194,6 +240,20 @@ def _checked(path: Path) -> dict[str, Any]:
     return entry
 
 
+def _keras_version(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return str(json.loads(archive.read(_METADATA)).get("keras_version", ""))
+
+
+def _newer(one: str, other: str) -> bool:
+    def parts(version: str) -> list[int]:
+        return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+    return parts(one) > parts(other)
+
+
+@refusing()
+@standard_settings()
 def load(path: str | os.PathLike[str]) -> Classifier:
     """Read a model file that ``tlbook train`` wrote.
 
@@ -216,6 +276,12 @@ def load(path: str | os.PathLike[str]) -> Classifier:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds
+        written = _keras_version(path)
+        if _newer(written, keras.__version__):
+            raise InputError(
+                f"{path} was written by Keras {written}, and Keras {keras.__version__} here cannot read it: install that "
+                f"version or a later one (pip install -U keras)"
+            ) from error
         raise InputError(f"{path} cannot be loaded by Keras {keras.__version__} ({sentence(error)})") from error
     names: Sequence[str] = entry["class names"]
     return Classifier(model, tuple(names), entry["about"], path)

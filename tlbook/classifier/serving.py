@@ -6,7 +6,6 @@ and forgotten with the answer. It is for showing a model to somebody, not for th
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import socket
@@ -107,7 +106,7 @@ class PhotoServer(ThreadingHTTPServer):
         BadImage
             The bytes are no photo that can be read.
         """
-        image = pixels(io.BytesIO(photo), self.classifier.input_size)
+        image = pixels(photo, self.classifier.input_size, self.classifier.white)
         with self._one:
             logits = self.classifier.logits(image[None], progress=False)
         p = evaluation.probabilities(logits)[0]

@@ -10,23 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
-from tlbook._files import write_json
+from tlbook._files import write_json, write_text
 from tlbook.classifier import choice, photos, saved, strategy
 from tlbook.classifier.errors import InputError, sentence
-from tlbook.classifier.metrics_file import METRICS, SCHEMA_VERSION, WRITTEN_BY
+from tlbook.classifier.metrics_file import METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.prediction import csv_text
 from tlbook.classifier.runs import RunFolder
 from tlbook.classifier.saved import SHORT, Classifier
 from tlbook.classifier.strategy import Fitted
 from tlbook.datasets import Split
+from tlbook.datasets.decoding import FULL
 from tlbook.datasets.splits import printable
 from tlbook.report import Report, Training, evaluate
 from tlbook.report.metrics import number
 
-__all__ = ["MODEL", "PREDICTIONS", "REPORT", "Stages", "versions"]
-
-MODEL, REPORT, PREDICTIONS = "model.keras", "report.html", "predictions.csv"
+__all__ = ["Stages", "versions"]
 
 _SAMPLE = 16  # test photos on which the written model is compared with what was measured
 _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
@@ -81,6 +80,10 @@ class Stages:
         self.state, self.photos, self.options, self.command = state, given, options, command
         self.progress, self.say = progress, say
         self.notes: list[str] = []
+        if (white := given.white or FULL) != FULL:
+            self.notes.append(
+                f"the 16-bit photos hold {white.bit_length()} bits: {white:,} is taken for white, in prediction too"
+            )
         self.curves: dict[str, Any] = {}
         self.pairs: list[dict[str, Any]] = []
 
@@ -129,9 +132,12 @@ class Stages:
             "versions": versions(),
         }
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
-        self._write(classifier, report, metrics)
+        metrics = self._write(classifier, report, metrics)
         self.state.publish()
-        self.say(f"test accuracy {report.accuracy} on {report.n:,} photos; the result is in {self.state.out}")
+        self.say(
+            f"test accuracy {report.accuracy} on {report.n:,} photos (always the most frequent class: "
+            f"{100 * report.overall['majority_accuracy'].value:.1f} %); the result is in {self.state.out}"
+        )
         return metrics
 
     def _handle_near_duplicates(self) -> None:
@@ -181,6 +187,7 @@ class Stages:
             np.concatenate([split.labels for split in splits.values()]),
             self.photos.class_names,
             [content for split in splits.values() for content in split.hashes],
+            white=splits["train"].white,
         )
         try:
             found = saved.extracted(self.backbone, every, cache=True, progress=self.progress)
@@ -236,6 +243,7 @@ class Stages:
             "temperature": number(temperature),
             "versions": versions(),
             "trained on": sorted({content[:SHORT] for content in trained}),
+            **({} if self.photos.white is None else {"white": self.photos.white}),
         }
 
     def _photos_in_numbers(self) -> dict[str, Any]:
@@ -262,7 +270,8 @@ class Stages:
             },
         }
 
-    def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> None:
+    def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Write the result; its metrics, with the hashes of its files."""
         folder = self.state.fresh_result()
         test = self.photos.splits["test"]
         written = saved.load(saved.save(classifier, folder / MODEL))
@@ -276,6 +285,8 @@ class Stages:
         probabilities = evaluation.probabilities(report.logits)
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth)
-        (folder / PREDICTIONS).write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / PREDICTIONS, text)
         report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves))
+        metrics = sign(metrics, folder)
         write_json(folder / METRICS, metrics)
+        return metrics

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlbook import evaluation, transfer
+from tlbook._models import has_gradients
 from tlbook.backbones import Backbone
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.saved import HEAD, Classifier
@@ -159,6 +160,8 @@ def fit_tuned(
 
 def why_not_tune(labels: NDArray[Any], logits: NDArray[Any]) -> str | None:
     """Why fine-tuning cannot be shown to pay, or None if it could."""
+    if not has_gradients():
+        return f"the backend {keras.backend.backend()} of Keras cannot train"
     if not len(labels):
         return "there are no validation photos on which fine-tuning could show that it pays"
     errors = int((evaluation.predictions(logits) != labels).sum())

@@ -12,11 +12,13 @@ from typing import Any
 
 from tlbook import __version__
 from tlbook._checks import one_of, whole
+from tlbook._models import has_gradients, standard_settings
 from tlbook.classifier import choice, photos
-from tlbook.classifier.errors import InputError, writing
+from tlbook.classifier.errors import InputError, check_writable, refusing, writing
+from tlbook.classifier.metrics_file import MODEL, PREDICTIONS, REPORT
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import RunFolder, check_place, key_of, open_run
-from tlbook.classifier.stages import MODEL, PREDICTIONS, REPORT, Stages
+from tlbook.classifier.stages import Stages
 from tlbook.classifier.strategy import STRATEGIES
 from tlbook.datasets.splits import printable
 
@@ -75,6 +77,8 @@ def command(
     return printable(shlex.join(words))
 
 
+@refusing()
+@standard_settings()
 def train(
     folder: str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -103,11 +107,13 @@ def train(
         ``test`` with those in each; see :func:`tlbook.datasets.load` for what is
         left out and how missing splits are cut.
     out : path-like
-        Folder of the result, outside of ``folder``. It appears when all is done,
-        with ``model.keras``, ``report.html``, ``metrics.json`` and
+        Folder of the result, apart from those of the photos. It appears when all
+        is done, with ``model.keras``, ``report.html``, ``metrics.json`` and
         ``predictions.csv``. Until then the state is kept in ``OUT.unfinished``,
-        from which the same call goes on if it was interrupted. Where the result
-        of the same call is there already, it is returned.
+        from which the same call goes on if it was interrupted. Where the folder
+        is there already, the state is in ``OUT/unfinished`` and the four files
+        appear in it; other files in it are left alone. Where the result of the
+        same call is there already, whole and unchanged, it is returned.
     backbone : str, default "auto"
         A name of :func:`tlbook.backbones.names`; "auto" takes the best one that
         is available, see :mod:`tlbook.classifier.choice`.
@@ -126,7 +132,8 @@ def train(
     input_size : int, optional
         Side of the images in pixels; by default that of the backbone.
     force : bool, default False
-        Replace a result of other photos or options, once the new one is whole.
+        Replace the four files of a result of other photos or options, once the
+        new ones are whole; nothing else is removed.
     progress : bool, default True
         Show bars with the time left on a terminal.
     say : callable, default print
@@ -146,9 +153,16 @@ def train(
     whole(seed, "seed", 0, error=InputError)
     if backbone != "auto":
         choice.choose(backbone)
-    source, out = Path(folder).expanduser(), Path(out).expanduser()
-    _check_apart(source, out)
+    if strategy == "lp-ft" and not has_gradients():
+        raise InputError(
+            "strategy lp-ft needs the TensorFlow, JAX or PyTorch backend of Keras; unset KERAS_BACKEND, or take probe"
+        )
+    source, out = _path(folder, "folder"), _path(out, "out")
+    test = None if test is None else _path(test, "test")
+    for photos_folder in [source] if test is None else [source, test]:
+        _check_apart(photos_folder, out)
     check_place(out)
+    check_writable(out)
 
     wall, process = time.perf_counter(), time.process_time()
     given = photos.read(source, test, seed=seed, progress=progress)
@@ -164,7 +178,7 @@ def train(
     done = command(folder, out, **options)
     keyed = {**options, "test": None if test is None else os.fspath(test)}
     key = key_of(version=__version__, options=keyed, class_names=given.class_names, photos=given.contents())
-    with writing(out.parent), open_run(out, key, force=force, say=say) as run:
+    with writing(out), open_run(out, key, force=force, say=say) as run:
         if not isinstance(run, RunFolder):
             metrics = run
             say(f"{out} holds the result of this command already")
@@ -177,10 +191,30 @@ def train(
     return Result(out, metrics)
 
 
+def _path(given: Any, name: str) -> Path:
+    if not isinstance(given, str | os.PathLike) or isinstance(given, bytes):
+        raise InputError(f"{name} is the path of a folder; got {type(given).__name__}")
+    return Path(given).expanduser()
+
+
 def _check_apart(source: Path, out: Path) -> None:
-    inner, outer = out.resolve(), source.resolve()
-    if inner == outer or outer in inner.parents:
+    if _holds(source, out):
         raise InputError(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
+    if _holds(out, source):
+        raise InputError(f"the photos {source} lie in {out}, which is for the result; name another folder for it")
+
+
+def _holds(outer: Path, inner: Path) -> bool:
+    """Whether one folder is the other or lies in it, whatever links, mounts and capitals they are reached by."""
+    place = os.path.realpath(inner)
+    while True:
+        if place == os.path.realpath(outer) or (
+            os.path.exists(place) and os.path.exists(outer) and os.path.samefile(place, outer)
+        ):
+            return True
+        if place == os.path.dirname(place):
+            return False
+        place = os.path.dirname(place)
 
 
 def _say_what_was_read(given: Photos, say: Callable[[str], None]) -> None:

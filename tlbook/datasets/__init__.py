@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def load(
     below :func:`cache_folder`.
 
     A folder holds one folder for each of N >= 2 classes, or ``train``,
-    ``validation`` (or ``val``) and ``test`` with those in each. Missing splits
+    ``validation`` (or ``valid``, ``val``, ``dev``) and ``test`` with those in each,
+    in any case. What looks like another layout is refused, and the message says
+    what to give instead. Missing splits
     are cut from the training images by a hash of the content: adding photos
     reshuffles none, and copies of a file stay in one split.
 
@@ -79,6 +82,7 @@ def load(
     a file that is                                  is
     ==============================================  ==========================
     greyscale, palette, CMYK, 16-bit, transparent   converted to 8-bit RGB
+    10, 12 or 14 bits in a 16-bit file              scaled by the range of all
     turned by its EXIF orientation                  turned upright
     named with the wrong or no extension            read by its content
     empty, truncated, damaged, or no image          left out
@@ -88,6 +92,8 @@ def load(
     unreadable, a broken link, a pipe               left out
     copies under different labels                   left out, all of them
     a copy in a later ready-made split              left out of the earlier one
+    a raw photo with a preview, as DNG or NEF       left out
+    beside the class folders                        left out
     hidden (``.DS_Store``), ``Thumbs.db``           ignored
     ==============================================  ==========================
 
@@ -98,7 +104,7 @@ def load(
     ----------
     name_or_path : str or path-like
         A name of :func:`names`, or a folder; a folder that is called like a
-        data set is given as ``"./photos"`` or a Path.
+        data set is given as ``"./photos"`` or a Path (there is a warning where both could be meant).
     on_bad : {"skip", "raise"}, default "skip"
         Leave bad files out, or refuse the folder and name them.
     convert : bool, default True
@@ -130,6 +136,11 @@ def load(
             raise ValueError(
                 f"the splits of {name_or_path!r} are fixed; seed and fractions are for a folder of your own "
                 "(Split.take gives random subsets)"
+            )
+        if Path(name_or_path).is_dir():
+            warnings.warn(
+                f"{name_or_path!r} is the data set of that name, not the folder here; the folder is './{name_or_path}'",
+                stacklevel=2,
             )
         return load_published(name_or_path, progress)
     path = Path(name_or_path).expanduser()

@@ -15,14 +15,18 @@ could be more than chance; cutting also keeps the shapes undistorted.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import io
 import os
 import stat
+import struct
+import sys
+import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import IO, TypeAlias, TypeVar
+from typing import IO, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +55,31 @@ _Result = TypeVar("_Result")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """Formats that are read. MPO, a JPEG of several pictures as some cameras write it, counts as JPEG."""
 
+FULL = 65535
+"""White of a 16-bit image that uses all its bits."""
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras, microscopes and scanners put into 16."""
+
+_PLUGINS = {  # package, and the modules that teach Pillow the format
+    "HEIF": ("pillow-heif", ("pillow_heif",)),
+    "AVIF": ("pillow-avif-plugin", ("PIL.AvifImagePlugin", "pillow_avif")),
+    "JXL": ("pillow-jxl-plugin", ("pillow_jxl",)),
+}
+"""Formats that are read where Pillow can: HEIC of telephones, AVIF, JPEG XL."""
+
+_NO_PHOTO = "not an image in a format that is read here"
+_RAW = "raw photo of a camera, of which only the preview could be read; export it as JPEG or TIFF"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXT = 2**16  # bytes of a comment in a PNG file beyond which it is passed over; Pillow refuses the file at 2**20
+
 MAX_PIXELS = 89_478_485
 """Larger images are refused before a pixel is decoded (Pillow warns from here on)."""
 
 MAX_BYTES = 256 * 2**20
 """Larger files are refused before they are read."""
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _SUBFILE, _DNG, _PHOTOMETRIC = 0x0112, 254, 50706, 262
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -104,26 +126,140 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise BadImage(f"cannot be read ({error.strerror or error})") from None
 
 
-def open_image(source: Readable) -> ImageFile:
-    """Open an image without decoding it, or raise :class:`BadImage`."""
+def _kind(head: bytes) -> str | None:
+    """What the first bytes of a file say, of the formats that need a plugin, and of raw photos."""
+    if head[4:8] == b"ftyp":
+        brands = head[8 : max(12, int.from_bytes(head[:4], "big"))]
+        if brands.startswith(b"crx "):
+            return "raw"
+        if b"avif" in brands or b"avis" in brands:
+            return "AVIF"
+        return "HEIF" if any(one in brands for one in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")) else None
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JXL"
+    raw = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+    return "raw" if head.startswith(raw) or (head[:4] == b"II*\0" and head[8:10] == b"CR") else None
+
+
+def _plugin(kind: str) -> None:
+    """Teach Pillow a format, or raise :class:`BadImage` that names what would."""
+    package, modules = _PLUGINS[kind]
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        if hasattr(module, "register_heif_opener"):
+            module.register_heif_opener()
+        if getattr(module, "SUPPORTED", True):
+            return
+    raise BadImage(
+        f"{'HEIC' if kind == 'HEIF' else kind} photo, which needs another package (pip install {package}); or export it as JPEG"
+    )
+
+
+def looks_like_photo(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as photos do, or is called like one."""
+    with_ending = os.path.splitext(path)[1].lower() in _ENDINGS
     try:
-        image = Image.open(source, formats=FORMATS)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(64)
+    except OSError:
+        return with_ending
+    return with_ending or head.startswith(_STARTS) or head[8:12] == b"WEBP" or _kind(head) is not None
+
+
+_ENDINGS = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".bmp",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jxl",
+}
+_STARTS = (b"\xff\xd8\xff", _PNG, b"GIF8", b"II*\0", b"MM\0*", b"P5\n", b"P6\n")
+
+
+def _lean(data: bytes) -> bytes:
+    """A PNG file without its bulky comments and colour profiles: Pillow takes a good picture that has them for damaged."""
+    drop, place, kept = [], len(_PNG), 0
+    while place + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[place : place + 8])
+        end = place + 12 + length
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
+            if kind == b"iCCP" or kept + length > _TEXT or not _is_short(kind, data[place + 8 : end - 4]):
+                drop.append((place, end))
+            else:
+                kept += length
+        place = end
+    if not drop:
+        return data
+    starts, ends = [0, *(end for _, end in drop)], [*(start for start, _ in drop), len(data)]
+    return b"".join(data[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def _is_short(kind: bytes, body: bytes) -> bool:
+    """Whether a comment stays short when it is unpacked; an orientation may be in one."""
+    name, _, rest = body.partition(b"\0")
+    packed = rest[1:] if kind == b"zTXt" else rest.split(b"\0", 3)[-1] if kind == b"iTXt" and rest[:1] == b"\1" else b""
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, _TEXT)
+    except zlib.error:
+        return False
+    return not unpacking.unconsumed_tail and len(name) < 80
+
+
+def _content(source: Readable | bytes) -> bytes:
+    if isinstance(source, bytes):
+        data = source
+    else:
+        data = read_bytes(source) if isinstance(source, str | os.PathLike) else source.read()
+    return _lean(data) if data.startswith(_PNG) else data
+
+
+def open_image(source: Readable | bytes) -> ImageFile:
+    """Open an image without decoding it, or raise :class:`BadImage`."""
+    data = _content(source)
+    kind = _kind(data[:64])
+    if kind == "raw":
+        raise BadImage(_RAW)
+    if kind is not None:
+        _plugin(kind)
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS if kind is None else (kind,))
     except Image.DecompressionBombError:
         raise BadImage(f"too many pixels (over {MAX_PIXELS / 1e6:.0f} million)") from None
     except UnidentifiedImageError:
-        raise BadImage("not an image in a format that is read here") from None
-    except BadImage:
-        raise
+        raise BadImage(_NO_PHOTO if kind is None else f"damaged {kind} photo") from None
     except Exception as error:  # Pillow's parsers raise many kinds on damaged headers
         raise BadImage(f"damaged header ({type(error).__name__})") from None
     if image.width * image.height > MAX_PIXELS:
         raise BadImage(f"too many pixels ({image.width} x {image.height})")
+    if image.format == "TIFF" and _is_preview(image):
+        raise BadImage(_RAW)
     return image
 
 
+def _is_preview(image: Image.Image) -> bool:
+    """Whether the first picture of a TIFF file is a small copy of another, as in raw photos that are TIFF (DNG, NEF, ARW)."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    return bool(int(tags.get(_SUBFILE, 0)) & 1) or _DNG in tags
+
+
 def frames(image: Image.Image) -> int:
-    """How many frames an opened image has; 1 for MPO, whose others are previews."""
-    if image.format == "MPO":
+    """How many frames an opened image has; 1 for MPO and HEIF, whose others are previews."""
+    if image.format in ("MPO", "HEIF"):
         return 1
     return int(getattr(image, "n_frames", 1))
 
@@ -144,15 +280,45 @@ def oddity(image: ImageFile) -> str | None:
     return None
 
 
+def _deep(image: ImageFile) -> bool:
+    return image.mode in _SIXTEEN_BIT or image.mode == "I"
+
+
+_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+
+
+def _values(image: ImageFile, data: bytes) -> NDArray[np.int64] | None:
+    """Values of a 16-bit image, (height, width) or (height, width, 3); None of any other, and of what only Pillow can convert.
+
+    Of 16-bit colours Pillow gives the upper byte. Read as if the bytes stood in the other order, it gives the lower.
+    """
+    if _deep(image):
+        values = np.asarray(_loaded(image)).astype(np.int64)
+        if values.min() < 0 or values.max() > FULL:
+            raise BadImage("32-bit pixels, whose range is not known")
+        return values
+    modes = {str(tile[3][0] if isinstance(tile[3], tuple) else tile[3]) for tile in image.tile}
+    mode = modes.pop() if len(modes) == 1 else ""
+    kind, _, order = mode.partition(";16")
+    if kind == "LA":  # four bytes a pixel: the upper and the lower of grey, and of alpha
+        return 256 * _channels(data, "RGBA")[..., 0] + _channels(data, "RGBA")[..., 1]
+    if kind not in ("RGB", "RGBA", "RGBX") or order not in _OTHER_BYTE:
+        return None
+    return 256 * _channels(data, mode)[..., :3] + _channels(data, f"{kind};16{_OTHER_BYTE[order]}")[..., :3]
+
+
+def _channels(data: bytes, mode: str) -> NDArray[np.int64]:
+    """The pixels of a file, read in a raw mode of Pillow's."""
+    with open_image(data) as image:
+        image.tile = [
+            tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
+        ]
+        return np.asarray(_loaded(image)).astype(np.int64)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode in _SIXTEEN_BIT or image.mode == "I":
-        # Pillow's own conversion clips at 255, which turns 16-bit photos white.
-        pixels = np.asarray(image).astype(np.int64)
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise BadImage("32-bit pixels, whose range is not known")
-        return Image.fromarray((pixels // 257).astype(np.uint8)).convert("RGB")
     if image.mode not in _DIRECT:
         raise BadImage(f"pixels of mode {image.mode}, which has no agreed conversion to RGB")
     if image.mode in ("PA", "LA", "La", "RGBA", "RGBa") or "transparency" in image.info:
@@ -163,8 +329,26 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _loaded_rgb(image: Image.Image) -> Image.Image:
-    return _loaded(image, _to_rgb)
+def _scaled(image: ImageFile, values: NDArray[np.int64], white: int) -> Image.Image:
+    """A 16-bit image with 0 for black and a value for white as 8-bit RGB; Pillow's own conversion cuts off at 255."""
+    if image.format == "TIFF" and _deep(image) and image.tag_v2.get(_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
+        values = np.maximum(white - values, 0)  # 0 is white
+    eight = Image.fromarray(np.minimum(values * 255 // white, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "RGBa"):
+        eight.putalpha(image.getchannel("A"))
+    return _to_rgb(eight)
+
+
+def _rgb(image: ImageFile, data: bytes, white: int | None = None) -> Image.Image:
+    """An opened image, loaded, as 8-bit RGB; values above ``white`` say that this file uses all its bits."""
+    if not _deep(image) and (white == FULL or oddity(image) != "16-bit"):
+        return _loaded(image, _to_rgb)
+    values = _values(image, data)
+    picture = _loaded(image)
+    if values is None:
+        return _to_rgb(picture)
+    largest = int(values.max())
+    return _scaled(image, values, white_of([largest]) if white is None else white if largest <= white else FULL)
 
 
 def _loaded(image: Image.Image, convert: Callable[[Image.Image], Image.Image] = lambda image: image) -> Image.Image:
@@ -187,21 +371,19 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def pixels(source: Readable, size: int) -> NDArray[np.uint8]:
-    """Decode an opened file or path to (size, size, 3), or raise :class:`BadImage`."""
-    with open_image(source) as image:
-        if image.format == "PNG":
-            # Its EXIF may follow the pixels, so that looking for it decodes them; an error there would be lost, and the
-            # rest of the picture be black.
-            _loaded(image)
-        turn = _TRANSPOSE.get(_orientation(image))
+def pixels(source: Readable | bytes, size: int, white: int | None = None) -> NDArray[np.uint8]:
+    """Decode an opened file, its bytes or a path to (size, size, 3), or raise :class:`BadImage`."""
+    data = _content(source)
+    with open_image(data) as image:
         side = min(image.size)
         if image.format in ("JPEG", "MPO") and side >= 2 * size:
             # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; at least
             # twice the wanted size is kept so that the resize still averages.
             scale = (2 * size) / side
             image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
-        picture = _loaded_rgb(image)
+        picture = _rgb(image, data, white)
+        # Asked for once the pixels are there: a PNG may have its EXIF behind them, and Pillow turns a TIFF by itself.
+        turn = _TRANSPOSE.get(_orientation(image))
         width, height = picture.size
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
@@ -214,20 +396,23 @@ def pixels(source: Readable, size: int) -> NDArray[np.uint8]:
         return np.array(picture, dtype=np.uint8)
 
 
-def inspect(source: Readable) -> str | None:
+def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
     """Decode a file at the least cost that still finds damage.
 
     Returns
     -------
-    str or None
+    why : str or None
         What has to be converted (`oddity`), None where nothing has.
+    largest : int or None
+        The largest value of a 16-bit image; None of any other.
 
     Raises
     ------
     BadImage
         The file cannot be used; the message says why.
     """
-    with open_image(source) as image:
+    data = _content(source)
+    with open_image(data) as image:
         try:
             count = frames(image)
         except Exception as error:
@@ -235,10 +420,35 @@ def inspect(source: Readable) -> str | None:
         if count > 1:
             raise BadImage(f"animated or of several pages ({count} frames)")
         found = oddity(image)
+        if found == "16-bit":
+            values = _values(image, data)
+            _rgb(image, data, FULL)
+            return found, None if values is None else int(values.max())
         # An eighth of the size: every byte of a JPEG is still read and checked.
         image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
-        _loaded_rgb(image)
-        return found
+        _rgb(image, data)
+        return found, None
+
+
+def common_white(sources: Iterable[Readable | bytes]) -> int:
+    """The value that stands for white in the 16-bit images among some files; of the others only the header is read."""
+
+    def largest(source: Readable | bytes) -> int | None:
+        try:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+                deep = oddity(image) == "16-bit"
+            return inspect(source)[1] if deep else None
+        except Exception:  # what is wrong with it is said where it is decoded
+            return None
+
+    return white_of(in_order(largest, sources))
+
+
+def white_of(largest: Iterable[int | None]) -> int:
+    """The value that stands for white in 16-bit images, by the largest values of all of them: the top of the least depth
+    of `DEPTHS` that holds them."""
+    known = [value for value in largest if value is not None]
+    return next(2**bits - 1 for bits in DEPTHS if max(known, default=FULL) < 2**bits)
 
 
 def check_size(size: int) -> int:
@@ -246,7 +456,9 @@ def check_size(size: int) -> int:
     return whole(size, "size", 1, 4096, of="pixels")
 
 
-def decode(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
+def decode(
+    path: str | os.PathLike[str], size: int, *, white: int | None = None, sha256: str | None = None
+) -> NDArray[np.uint8]:
     """Read one image file as pixels, the same way everywhere in the package.
 
     The EXIF orientation is applied, the largest centred square is cut out and
@@ -257,9 +469,17 @@ def decode(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : path-like
-        A JPEG, PNG, GIF, BMP, WebP, TIFF or PPM file; of several frames the first.
+        A JPEG, PNG, GIF, BMP, WebP, TIFF or PPM file, or HEIC, AVIF or JPEG XL
+        where Pillow has their plugin; of several frames the first.
     size : int
         Side of the result in pixels.
+    white : int, optional
+        Value of white in a 16-bit file: 4095 where it holds 12 bits. A file with
+        larger values is taken to use all bits. By default the top of the range
+        (8, 10, 12, 14 or 16 bits) that the values of this file need;
+        :func:`load` looks at all files of a folder.
+    sha256 : str, optional
+        What the file must hold: one that was changed meanwhile is refused.
 
     Returns
     -------
@@ -272,7 +492,10 @@ def decode(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
     """
     size = check_size(size)
     try:
-        return pixels(io.BytesIO(read_bytes(path)), size)
+        data = read_bytes(path)
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise BadImage("changed since it was first read")
+        return pixels(data, size, white)
     except BadImage as error:
         raise BadImage(f"{os.fspath(path)}: {error}") from None
 
@@ -299,11 +522,3 @@ def in_order(
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def decode_all(
-    paths: Iterable[str | Path], size: int, ahead: int | None = None
-) -> Generator[NDArray[np.uint8], None, None]:
-    """Decode files in order with several threads, a bounded number ahead."""
-    size = check_size(size)
-    return in_order(lambda path: decode(path, size), paths, ahead)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import itertools
 import os
+import re
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlbook._checks import one_of
-from tlbook.datasets.decoding import BadImage, in_order, inspect, read_bytes
-from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split, printable
+from tlbook.datasets.decoding import FULL, BadImage, in_order, inspect, looks_like_photo, read_bytes, white_of
+from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split, printable, visible
 from tlbook.progress import bar
 
 SPLIT_FOLDERS = {
@@ -23,10 +24,14 @@ SPLIT_FOLDERS = {
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
 }
 SPLITS = ("train", "validation", "test")
+
+# Names such as seg_train, training_set, test-images, val2017: taken for splits where two of them stand side by side.
+_LIKE_A_SPLIT = re.compile(rf"(?:^|[\W\d_])({'|'.join(SPLIT_FOLDERS)})(?:set|data)?(?:$|[\W\d_])")
 FRACTIONS = (0.6, 0.2, 0.2)
 
 _IGNORED = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "@eadir"}
@@ -41,18 +46,21 @@ class _File:
     digest: str = ""
     reason: str | None = None
     conversion: str | None = None
+    largest: int | None = None  # value of a 16-bit image
 
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _IGNORED
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path, hidden: bool = False) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not _hidden(entry.name)), key=lambda entry: entry.name)
+            return sorted((one for one in entries if hidden or not _hidden(one.name)), key=lambda one: one.name)
     except PermissionError:
         raise ValueError(f"no permission to list the folder {folder}") from None
+    except OSError as error:
+        raise ValueError(f"the folder {folder} cannot be listed ({error.strerror})") from None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -66,6 +74,10 @@ def _subfolders(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in _entries(folder) if _is_folder(entry)]
 
 
+def _holds_photos(folder: Path) -> bool:
+    return any(not _is_folder(entry) and looks_like_photo(entry.path) for entry in _entries(folder, hidden=True))
+
+
 def _walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
     """Every file below a class folder; linked folders are named, not entered."""
     for entry in _entries(folder):
@@ -77,30 +89,140 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
             yield from _walk(Path(entry.path))
 
 
+def _beside(top: Path) -> Iterator[tuple[Path, str]]:
+    """What lies beside the class folders and might be meant to be used, with why it is not."""
+    for entry in _entries(top, hidden=True):
+        path = Path(entry.path)
+        if _is_folder(entry):
+            if _hidden(entry.name) and _holds_photos(path):
+                yield path, "hidden folder"
+        elif entry.is_symlink() and not path.exists():
+            yield path, "broken link"
+        elif not _hidden(entry.name) and looks_like_photo(path):
+            yield path, "beside the class folders"
+
+
+def _label(folder: Path) -> str:
+    return visible(unicodedata.normalize("NFC", printable(folder.name)))
+
+
+def _listed(names: Iterable[str | Path], most: int = 4) -> str:
+    """A few names, for a message."""
+    shown = [visible(printable(one.name if isinstance(one, Path) else one)) for one in names]
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def _inmost(folder: Path) -> Path:
+    """The first folder on the way down that does not merely hold one other folder."""
+    while len(inside := _subfolders(folder)) == 1 and _subfolders(inside[0]) and not _holds_photos(folder):
+        folder = inside[0]
+    return folder
+
+
+def _like_a_split(name: str) -> str | None:
+    found = _LIKE_A_SPLIT.search(name.strip().casefold())
+    return SPLIT_FOLDERS[found[1]] if found else None
+
+
+def _split_folders(root: Path, folders: list[Path]) -> dict[Path, str]:
+    """The ready splits of a folder, none where its folders are classes; refuses what could be either.
+
+    Raises
+    ------
+    ValueError
+        It says what was seen, and what to type.
+    """
+    named = {
+        path: SPLIT_FOLDERS[path.name.strip().casefold()]
+        for path in folders
+        if path.name.strip().casefold() in SPLIT_FOLDERS
+    }
+    splits = {path: split for path, split in named.items() if _subfolders(path)}
+    flat = [path for path in named if path not in splits]
+    others = [path for path in folders if path not in named]
+    by_split = defaultdict(list)
+    for path, split in splits.items():
+        by_split[split].append(path)
+    if twice := [paths for paths in by_split.values() if len(paths) > 1]:
+        raise ValueError(f"{root} holds {_listed(twice[0])}, which are one split: put their class folders together")
+    if splits and flat:
+        raise ValueError(
+            f"{root} holds {_listed(splits)} with class folders, and {_listed(flat)} without any: sort the photos there "
+            f"into class folders too, or give {next(iter(splits))} alone, from which the splits are then cut"
+        )
+    if splits and others:
+        raise ValueError(
+            f"{root} holds both split folders ({_listed(splits)}) and others ({_listed(others)}); "
+            "give either only train, validation and test, or only one folder for each class"
+        )
+    # of these names only a train is a thing of which there are photos
+    if flat and not (others and [path.name.casefold() for path in flat] == ["train"]):
+        raise ValueError(
+            f"{root} holds {_listed(flat)}, named like a split but without class folders: make a folder for each class "
+            f"inside, as in {flat[0] / 'cat'}; or rename it, if that is a class"
+        )
+    if not splits:
+        _refuse_other_layouts(root, folders)
+    return splits
+
+
+def _refuse_other_layouts(root: Path, folders: list[Path]) -> None:
+    """Refuse folders that are no classes, though nothing in them is named as expected."""
+    like = {path: split for path in folders if (split := _like_a_split(path.name))}
+    if len(set(like.values())) > 1:
+        places = {split: _inmost(path) for path, split in reversed(like.items())}
+        typed = [
+            str(places.pop("train", next(iter(places.values())))),
+            *(f"--test {place}" for place in [*places.values()][-1:]),
+        ]
+        raise ValueError(
+            f"{root} holds {_listed(like)}, which look like splits and not like classes: call them train, validation and "
+            f"test, or give {' '.join(typed)}"
+        )
+    inside = {path: {_key(one.name) for one in _subfolders(path)} for path in folders}
+    for path, names in inside.items():
+        if sum(name in SPLIT_FOLDERS for name in names) > 1 and len(folders) > 1:
+            raise ValueError(f"{path} holds splits ({_listed(sorted(names))}), so it is no class: give {path} itself")
+    for (one, its), (other, theirs) in itertools.combinations(inside.items(), 2):
+        if len(shared := its & theirs) > 1:
+            raise ValueError(
+                f"{root} holds {_listed([one, other])}, each with the folders {_listed(sorted(shared))}, so that these look "
+                f"like the classes: give {one} alone, or put the photos of a class into one folder of {root}"
+            )
+    if len(folders) == 1 and len(_subfolders(inner := _inmost(root))) > 1:
+        raise ValueError(f"{root} holds one folder alone, and the class folders are in {inner}: give that")
+
+
+def _key(name: str) -> str:
+    """What two folders share that are probably meant to be one class."""
+    return unicodedata.normalize("NFKC", printable(name)).strip().casefold()
+
+
 def _scan(root: Path) -> list[_File]:
     """All candidate files with their class and, where the folder has splits, split."""
     folders = _subfolders(root)
-    splits = [path for path in folders if path.name.casefold() in SPLIT_FOLDERS and _subfolders(path)]
-    if splits and len(splits) < len(folders):
-        others = ", ".join(printable(path.name) for path in folders if path not in splits)
-        raise ValueError(
-            f"{root} holds both split folders ({', '.join(path.name for path in splits)}) and others ({others}); "
-            "give either only train, validation and test, or only one folder for each class"
-        )
-    tops: list[tuple[Path, str | None]] = [(path, SPLIT_FOLDERS[path.name.casefold()]) for path in splits] or [
-        (root, None)
-    ]
+    splits = _split_folders(root, folders)
+    tops: list[tuple[Path, str | None]] = [*splits.items()] or [(root, None)]
     found: list[_File] = []
     for top, split in tops:
         for folder in _subfolders(top):
-            label = unicodedata.normalize("NFC", printable(folder.name))
+            label = _label(folder)
             before = len(found)
             for path, reason in _walk(folder):
                 found.append(_File(path, path.relative_to(root).as_posix(), label, split, reason=reason))
             if len(found) == before:
                 raise ValueError(f"the class folder {folder} holds no file; remove it or put images in it")
-    if splits and not any(file.split == "train" for file in found):
-        raise ValueError(f"{root} has split folders but no train/; for a test set alone give fractions=(0, 0, 1)")
+    alike = defaultdict(set)
+    for file in found:
+        alike[_key(file.label)].add(file.label)
+    if twice := [sorted(labels) for labels in alike.values() if len(labels) > 1]:
+        raise ValueError(
+            f"the class folders {', '.join(map(repr, twice[0]))} of {root} differ in capitals or blanks alone; put them "
+            "together if they are one class, else give them other names"
+        )
+    for top in {root: None, **dict(tops)}:
+        for path, reason in _beside(top):
+            found.append(_File(path, path.relative_to(root).as_posix(), "", None, reason=reason))
     return found
 
 
@@ -110,7 +232,7 @@ def _screen(file: _File, convert: bool) -> _File:
         try:
             data = read_bytes(file.path)
             file.digest = hashlib.sha256(data).hexdigest()
-            file.conversion = inspect(io.BytesIO(data))
+            file.conversion, file.largest = inspect(data)
             if file.conversion and not convert:
                 file.reason, file.conversion = f"{file.conversion}, not 8-bit RGB", None
         except BadImage as error:
@@ -211,10 +333,12 @@ def _assign_all(files: list[_File], class_names: Sequence[str], fractions: Seque
 
 
 def _check_classes(root: Path, files: list[_File], good: list[_File]) -> list[str]:
-    names = sorted({file.label for file in files})
+    names = sorted({file.label for file in files if file.label})
     if len(names) < 2:
         found = f"only {printable(names[0])}" if names else "none"
-        raise ValueError(f"{root} needs at least two class folders with images in them; it has {found}")
+        loose = sum(not file.label for file in files)
+        beside = f", and {loose} photos beside: put them into a folder for each class" if loose else ""
+        raise ValueError(f"{root} needs at least two class folders with images in them; it has {found}{beside}")
     trained = {file.label for file in good if file.split in (None, "train")}
     for name in names:
         counted = [file for file in good if file.label == name]
@@ -225,6 +349,93 @@ def _check_classes(root: Path, files: list[_File], good: list[_File]) -> list[st
         if name not in trained:
             raise ValueError(f"class {name!r} of {root} has no usable image in train{why}")
     return names
+
+
+def _read(root: Path, convert: bool, progress: bool, only: str | None = None) -> list[_File]:
+    """The files of a folder, or of one of its splits, each looked into."""
+    if not root.exists():
+        raise FileNotFoundError(f"there is no folder {root}")
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root} is a file; give a folder that holds one folder for each class")
+    files = _scan(root)
+    if only is not None:
+        there = sorted({file.split for file in files if file.split}, key=SPLITS.index)
+        if only not in there:
+            raise ValueError(f"{root} has no split {only!r}; it has {_listed(there) or 'no splits at all'}")
+        files = [file for file in files if file.split == only]
+    # Pillow warns of odd metadata, one line a file; what matters is in the report.
+    with warnings.catch_warnings(), bar("reading images", len(files), enabled=progress) as ticker:
+        warnings.simplefilter("ignore")
+        for _ in in_order(lambda file: _screen(file, convert), files):
+            ticker.advance()
+    return files
+
+
+def _left_out(files: list[_File]) -> LeftOut:
+    return LeftOut(
+        tuple(Finding(file.shown, file.reason) for file in files if file.reason),
+        tuple(Finding(file.shown, file.conversion) for file in files if file.conversion and not file.reason),
+    )
+
+
+def load_labelled(
+    root: Path, *, split: str | None = None, white: int | None = None, progress: bool = True
+) -> tuple[Split, LeftOut]:
+    """All labelled photos of a folder, or those of one ready split, to measure on: nothing is set aside, and one photo will do.
+
+    Parameters
+    ----------
+    root : Path
+    split : {"train", "validation", "test"}, optional
+    white : int, optional
+        Of the 16-bit images on which a model was trained; kept unless one here has a larger value.
+    progress : bool
+
+    Returns
+    -------
+    Split
+        Called as the split that was asked for, else "all".
+    LeftOut
+
+    Raises
+    ------
+    ValueError
+        No such split; no class folder; no photo that can be read.
+    OSError
+        No such folder.
+    """
+    files = _read(root, True, progress, only=split)
+    _mark_duplicates(files)
+    good = [file for file in files if not file.reason]
+    if not good:
+        bad = next((file for file in files if file.label and file.reason), None)
+        why = f" (left out for example {printable(bad.shown)}: {bad.reason})" if bad else ""
+        raise ValueError(f"{root} has no photo in a class folder that can be used{why}")
+    class_names = sorted({file.label for file in good})
+    found = _find_white(good, white)
+    return _split(split or "all", good, class_names, found), _left_out(files)
+
+
+def _find_white(files: list[_File], white: int | None = None) -> int:
+    """The value of white that the 16-bit images of a folder have in common: one that was given, where none is above it."""
+    largest = [file.largest for file in files]
+    if white is None or max((value for value in largest if value is not None), default=0) > white:
+        white = white_of(largest)
+    for file in files:
+        if file.largest is not None and file.conversion and white != FULL:
+            file.conversion = f"{white.bit_length()}-bit in a 16-bit file: {white:,} is taken for white"
+    return white
+
+
+def _split(name: str, files: list[_File], class_names: Sequence[str], white: int) -> Split:
+    return Split(
+        name,
+        [file.path for file in files],
+        [class_names.index(file.label) for file in files],
+        class_names,
+        [file.digest for file in files],
+        white=white,
+    )
 
 
 def load_folder(
@@ -239,22 +450,15 @@ def load_folder(
     """Read class folders; :func:`tlbook.datasets.load` documents the rules."""
     one_of(on_bad, "on_bad", ("skip", "raise"))
     fractions = _check_fractions(fractions)
-    if not root.exists():
-        raise FileNotFoundError(f"there is no folder {root}")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{root} is a file; give a folder that holds one folder for each class")
-
-    files = _scan(root)
-    # Pillow warns of odd metadata, one line a file; what matters is in the report.
-    with warnings.catch_warnings(), bar("reading images", len(files), enabled=progress) as ticker:
-        warnings.simplefilter("ignore")
-        for _ in in_order(lambda file: _screen(file, convert), files):
-            ticker.advance()
+    files = _read(root, convert, progress)
+    given = {file.split for file in files if file.label and file.split}
+    if given and "train" not in given:
+        raise ValueError(
+            f"{root} has {_listed(sorted(given))} but no train/ to learn from; it can be used to test on (--test, evaluate)"
+        )
     _mark_duplicates(files)
-    left_out = LeftOut(
-        tuple(Finding(file.shown, file.reason) for file in files if file.reason),
-        tuple(Finding(file.shown, file.conversion) for file in files if file.conversion and not file.reason),
-    )
+    white = _find_white([file for file in files if not file.reason])
+    left_out = _left_out(files)
     if left_out and on_bad == "raise":
         raise ValueError(f"{root} holds files that cannot be used (on_bad='skip' leaves them out)\n{left_out}")
     good = [file for file in files if not file.reason]
@@ -262,16 +466,7 @@ def load_folder(
     _assign_all(good, class_names, fractions, seed)
     if left_out or left_out.converted:
         warnings.warn(f"{root}: {left_out}", LeftOutWarning, stacklevel=3)
-    splits = {}
-    for name in SPLITS:
-        members = [file for file in good if file.split == name]
-        splits[name] = Split(
-            name,
-            [file.path for file in members],
-            [class_names.index(file.label) for file in members],
-            class_names,
-            [file.digest for file in members],
-        )
+    splits = {name: _split(name, [file for file in good if file.split == name], class_names, white) for name in SPLITS}
     return Dataset(
         root.resolve().name,
         tuple(class_names),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -37,6 +38,8 @@ class Published:
         {split: its folder in the archive, "" for the whole}; a split that is not named is empty.
     urls : tuple of str
         Addresses of the archive, tried in this order.
+    largest : int
+        Bytes that a download may have.
     validation : str
         A file of the package's data: which images of the training folder are the validation split instead.
     factors : str
@@ -52,6 +55,7 @@ class Published:
     classes: dict[str, str]
     splits: dict[str, str] = field(default_factory=lambda: {name: name for name in ("train", "validation", "test")})
     urls: tuple[str, ...] = ()
+    largest: int = 0
     validation: str = ""
     factors: str = ""
     fingerprints: str = ""
@@ -75,6 +79,7 @@ NAMED = {
             "https://download.mlcc.google.com/mledu-datasets/cats_and_dogs_filtered.zip",
             "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip",
         ),
+        largest=100_000_000,  # it has 69 million
         validation="photos-validation.txt",
     ),
     "oxford": Published(
@@ -87,6 +92,7 @@ NAMED = {
             "https://thor.robots.ox.ac.uk/pets/images.tar.gz",
             "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
         ),
+        largest=1_000_000_000,  # it has 792 million
         fingerprints="oxford-dhash.txt",
     ),
 }
@@ -100,14 +106,19 @@ def cache_folder() -> Path:
     """Where data is unpacked and features are kept.
 
     The folder named by the environment variable ``TLBOOK_CACHE``, or the
-    system's cache folder for ``tlbook``.
+    system's cache folder for ``tlbook``; without a home directory, one in which
+    nothing can be kept.
     """
     named = os.environ.get("TLBOOK_CACHE")
     if named:
         return Path(named).expanduser()
     import pooch
 
-    return Path(pooch.os_cache("tlbook"))
+    with suppress(RuntimeError):  # there is no home folder, as for a user whom the machine does not know
+        folder = Path(pooch.os_cache("tlbook"))
+        if not str(folder).startswith("~"):
+            return folder
+    return Path(os.devnull) / "tlbook"
 
 
 def local_archive(filename: str) -> Path | None:
@@ -133,14 +144,16 @@ def local_archive(filename: str) -> Path | None:
 class _Progress:
     """A progress bar with the interface that pooch expects."""
 
-    def __init__(self, ticker: Ticker) -> None:
-        self._ticker = ticker
+    def __init__(self, ticker: Ticker, largest: int) -> None:
+        self._ticker, self._largest = ticker, largest
         self.total = 0
         self._seen = 0
 
     def update(self, amount: int) -> None:
         self._ticker.total(self.total)
         self._seen += amount
+        if self._seen > self._largest:
+            raise OSError(f"more than {self._largest / 1e6:,.0f} MB came, which the archive cannot have")
         self._ticker.advance(amount)
 
     def reset(self) -> None:
@@ -151,8 +164,8 @@ class _Progress:
         pass
 
 
-def download(url: str, filename: str, folder: Path, progress: bool = True) -> Path:
-    """Fetch one file with pooch, with a bar and two more tries.
+def download(url: str, filename: str, folder: Path, progress: bool = True, *, largest: int) -> Path:
+    """Fetch one file of at most ``largest`` bytes with pooch, with a bar and two more tries.
 
     A download that stops is started anew: pooch does not resume. It appears
     under its name only when it is whole.
@@ -170,7 +183,7 @@ def download(url: str, filename: str, folder: Path, progress: bool = True) -> Pa
             source = pooch.create(
                 path=folder, base_url="", registry={filename: None}, urls={filename: url}, retry_if_failed=2
             )
-            fetch = pooch.HTTPDownloader(progressbar=_Progress(ticker), timeout=30)
+            fetch = pooch.HTTPDownloader(progressbar=_Progress(ticker, largest), timeout=30)
             return Path(source.fetch(filename, downloader=fetch))
     finally:
         logger.setLevel(level)
@@ -180,6 +193,7 @@ def _from_archive(
     folder: Path,
     filename: str,
     urls: tuple[str, ...],
+    largest: int,
     local: Callable[[Path, Path], None],
     downloaded: Callable[[Path, Path], None],
     progress: bool,
@@ -195,7 +209,7 @@ def _from_archive(
         # Beside the folder being built, so that both go when this fails.
         fetched = folder.parent / name
         try:
-            download(url, name, folder.parent, progress)
+            download(url, name, folder.parent, progress, largest=largest)
             downloaded(fetched, folder)
             return
         except (OSError, ValueError) as error:
@@ -269,7 +283,7 @@ def load_published(name: str, progress: bool = True) -> Dataset:
     def fill(folder: Path) -> None:
         if known.urls:
             downloaded = rebuild if known.fingerprints else unpack
-            _from_archive(folder, known.archive, known.urls, unpack, downloaded, progress)
+            _from_archive(folder, known.archive, known.urls, known.largest, unpack, downloaded, progress)
         else:
             unpack(DATA / known.archive, folder)
 

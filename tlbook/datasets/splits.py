@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import whole
-from tlbook.datasets.decoding import BadImage, check_size, decode_all, in_order, read_bytes
+from tlbook.datasets.decoding import FULL, BadImage, check_size, decode, in_order, read_bytes
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
@@ -38,6 +39,8 @@ class Split:
         SHA-256 of each file's bytes; read from the files when first needed.
     factors : sequence of dict, optional
         What is known of how each image was made (the sketches have it).
+    white : int, default 65535
+        Value of white in its 16-bit images, see :func:`tlbook.datasets.decode`.
 
     Attributes
     ----------
@@ -55,8 +58,9 @@ class Split:
         class_names: Sequence[str],
         hashes: Sequence[str] | None = None,
         factors: Sequence[dict[str, Any]] | None = None,
+        white: int = FULL,
     ):
-        self.name = str(name)
+        self.name, self.white = str(name), white
         self.paths = tuple(Path(path) for path in paths)
         self.class_names = tuple(class_names)
         given = np.asarray(labels)
@@ -93,7 +97,17 @@ class Split:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the files' hashes in order: the same for the same images."""
-        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
+        scaled = [] if self.white == FULL else [f"white {self.white}"]
+        return hashlib.sha256("\n".join([*self.hashes, *scaled]).encode()).hexdigest()
+
+    def image(self, index: int, size: int) -> NDArray[np.uint8]:
+        """Decode one image, uint8 (size, size, 3); a file that was changed since its hash was taken is refused."""
+        expected = None if self._hashes is None else self._hashes[index]
+        return decode(self.paths[index], size, white=self.white, sha256=expected)
+
+    def _decoded(self, size: int, ahead: int | None = None) -> Generator[NDArray[np.uint8], None, None]:
+        """All images in order, by several threads a bounded number ahead."""
+        return in_order(lambda index: self.image(index, size), range(len(self)), ahead)
 
     def images(self, size: int) -> NDArray[np.uint8]:
         """Decode the whole split into memory.
@@ -110,7 +124,7 @@ class Split:
         """
         size = check_size(size)
         result = np.empty((len(self), size, size, 3), np.uint8)
-        for index, image in enumerate(decode_all(self.paths, size)):
+        for index, image in enumerate(self._decoded(size)):
             result[index] = image
         return result
 
@@ -133,7 +147,7 @@ class Split:
         return self._batches(size, whole(batch_size, "batch_size"))
 
     def _batches(self, size: int, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        decoded = decode_all(self.paths, size, ahead=2 * batch_size)
+        decoded = self._decoded(size, 2 * batch_size)
         try:
             for start in range(0, len(self), batch_size):
                 stop = min(start + batch_size, len(self))
@@ -176,6 +190,7 @@ class Split:
             self.class_names,
             pick(self._hashes),
             pick(self.factors),
+            self.white,
         )
 
     def take(self, n: int, seed: int = 0) -> Split:
@@ -247,6 +262,16 @@ def printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
+def visible(text: str) -> str:
+    """The text with control characters shown as escapes: in a terminal they are commands, and a line could pass for another."""
+    return "".join(
+        one if unicodedata.category(one) != "Cc" and one not in _TURNING else ascii(one)[1:-1] for one in text
+    )
+
+
+_TURNING = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # the order of what follows
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """Files of a folder that were left out of the data set, and files that had to be converted.
@@ -280,7 +305,7 @@ class LeftOut:
             if not count:
                 continue
             lines = [f"{count} file{'s' if count > 1 else ''} {verb}:"]
-            lines += [f"  {printable(finding.path)}: {finding.reason}" for finding in findings[:most]]
+            lines += [f"  {visible(printable(finding.path))}: {finding.reason}" for finding in findings[:most]]
             if count > most:
                 lines.append(f"  and {count - most} more")
             parts.append("\n".join(lines))
@@ -324,4 +349,4 @@ class Dataset:
         return f"Dataset({self.name!r}, classes {', '.join(self.class_names)}; {sizes} images)"
 
 
-__all__ = ["BadImage", "Dataset", "Finding", "LeftOut", "LeftOutWarning", "Split", "file_hash", "printable"]
+__all__ = ["BadImage", "Dataset", "Finding", "LeftOut", "LeftOutWarning", "Split", "file_hash", "printable", "visible"]

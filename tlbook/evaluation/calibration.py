@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from tlbook._checks import one_of, whole
-from tlbook.evaluation.inputs import class_probabilities, classes, logit_matrix
+from tlbook.evaluation.inputs import class_probabilities, classes, logit_matrix, refuse_probabilities
 from tlbook.evaluation.intervals import wilson_bounds
 from tlbook.evaluation.metrics import probabilities as softmax
 
@@ -289,6 +289,7 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
         If every row of logits is constant: then no temperature changes anything.
     """
     truth, z = classes(labels), logit_matrix(logits)
+    refuse_probabilities(z)
     if len(z) != truth.size:
         raise ValueError(f"{truth.size} labels, but {len(z)} rows of logits")
     if truth.max() >= z.shape[1]:

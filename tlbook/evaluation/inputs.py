@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import number
 
-__all__ = ["binary_scores", "class_probabilities", "classes", "confidence_level", "logit_matrix", "pair"]
+__all__ = [
+    "binary_scores",
+    "class_probabilities",
+    "classes",
+    "confidence_level",
+    "logit_matrix",
+    "pair",
+    "refuse_probabilities",
+]
 
 
 def classes(values: ArrayLike, what: str = "labels") -> NDArray[np.int64]:
@@ -67,6 +75,16 @@ def logit_matrix(logits: ArrayLike) -> NDArray[np.float64]:
             f"{rows[0]}); training has diverged or the input was not finite"
         )
     return array
+
+
+def refuse_probabilities(logits: NDArray[np.float64]) -> None:
+    """Refuse rows that are distributions: taken for logits, they look far less sure than they are."""
+    between = ((logits > 0) & (logits < 1)).any()  # a few logits of 0 and 1 are no distributions
+    if between and (logits >= 0).all() and np.allclose(logits.sum(axis=1), 1.0, rtol=0, atol=1e-4):
+        raise ValueError(
+            "each row is not negative and adds up to 1, so these are probabilities; give logits, of which softmax makes "
+            "them (their logarithms will do)"
+        )
 
 
 def class_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import one_of
-from tlbook.evaluation.inputs import confidence_level, logit_matrix, pair
+from tlbook.evaluation.inputs import confidence_level, logit_matrix, pair, refuse_probabilities
 from tlbook.evaluation.intervals import Estimate, wilson, wilson_bounds
 
 __all__ = [
@@ -60,6 +60,7 @@ def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
            [0.881, 0.119]])
     """
     z = logit_matrix(logits)
+    refuse_probabilities(z)
     with np.errstate(over="ignore"):  # a gap too large for a float is −inf, and its exponential 0
         exponentials = np.exp(z - z.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

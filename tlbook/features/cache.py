@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlbook._files import replacing
+from tlbook._files import read_sealed, write_sealed
 from tlbook.backbones import Backbone
 
-_FORMAT = "1"  # of the cache files; another number leaves old files unused
+_FORMAT = "2"  # of the cache files; another number leaves old files unused
 _POOLED = "features"  # in a cache key: the backbone's own output
 
 
@@ -23,16 +23,14 @@ def cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | 
 
 
 def read(path: Path, n: int) -> NDArray[np.float32] | None:
-    """The features in a cache file; None where it is missing, torn or not what it says."""
-    try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            return None
-        with stored:  # a zip file: each entry has a checksum
-            features = stored["features"]
-            key = str(stored["key"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    """The features in a cache file; None where it is missing, or not as it was written, which is said."""
+    content = read_sealed(path)
+    if content is None:
+        if path.is_file():
+            warnings.warn(f"{path.name} in the cache is damaged; the features are computed anew", stacklevel=3)
         return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        features, key = stored["features"], str(stored["key"])
     if key != path.stem or features.dtype != np.float32 or features.ndim != 2 or len(features) != n:
         return None
     return features
@@ -41,12 +39,16 @@ def read(path: Path, n: int) -> NDArray[np.float32] | None:
 def write(path: Path, features: NDArray[np.float32]) -> None:
     """Write a cache file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, features=features, key=np.array(path.stem))
+    buffer = io.BytesIO()
+    np.savez(buffer, features=features, key=np.array(path.stem))
+    write_sealed(path, buffer.getvalue())
 
 
 def keep(path: Path, features: NDArray[np.float32]) -> None:
     try:
         write(path, features)
     except OSError as error:  # a full disk or a read-only folder is no reason to lose the result
-        warnings.warn(f"the features could not be kept in {path.parent} ({error})", stacklevel=3)
+        warnings.warn(
+            f"the features could not be kept in {path.parent} ({error}); TLBOOK_CACHE can name another folder",
+            stacklevel=3,
+        )

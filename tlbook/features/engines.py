@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlbook._checks import one_of
-from tlbook._files import cores, replacing
+from tlbook._files import cores, read_sealed, replacing, write_sealed
+from tlbook._models import standard_settings
 from tlbook._quiet import stderr_held
 from tlbook.backbones import Backbone
 
@@ -43,7 +44,7 @@ second by eights and 1,192 by 16; the memory of a batch is held once for each th
 FEW = 256
 """Below so many images writing the graph takes longer than it saves."""
 
-_FORMAT = "1"  # of the graphs kept on disk; another number leaves old files unused
+_FORMAT = "2"  # of the graphs kept on disk; another number leaves old files unused
 
 _KEPT = 3  # sessions in memory, for those who extract again and again without a cache
 _SESSIONS: dict[str, Any] = {}
@@ -53,6 +54,7 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")  # NVI
 Engine: TypeAlias = Callable[[NDArray[Any]], list[NDArray[Any]]]
 
 
+@standard_settings()
 def stage_model(backbone: Backbone, layers: Sequence[str | None]) -> keras.Model:
     """The backbone's model with one pooled output for each of the layers; None is the backbone's own output."""
     if list(layers) == [None]:
@@ -152,10 +154,12 @@ def onnx_engine(backbone: Backbone, layers: Sequence[str | None], folder: Path |
 
 
 def _opened(backbone: Backbone, layers: Sequence[str | None], path: Path) -> Any:
-    session = _session(path) if path.is_file() else None
-    if session is None:  # not there, or torn
-        write_graph(stage_model(backbone, layers), path)
-        session = _session(path)
+    graph = read_sealed(path)
+    if graph is None:  # not there, or not as it was written
+        if path.is_file():
+            warnings.warn(f"the graph {path.name} in the cache is damaged; it is written anew", stacklevel=5)
+        graph = _graph(stage_model(backbone, layers), path)
+    session = _session(graph)
     if session is None:
         raise RuntimeError(f"ONNX Runtime cannot read the graph of {backbone.name} that Keras wrote")
     return session
@@ -175,6 +179,7 @@ def graph_name(backbone: Backbone, layers: Sequence[str | None]) -> str:
     return f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.onnx"
 
 
+@standard_settings()
 def write_graph(model: keras.Model, path: Path) -> None:
     """Write a Keras model as an ONNX graph, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,14 +191,28 @@ def write_graph(model: keras.Model, path: Path) -> None:
         model.export(str(temporary), format="onnx", verbose=False)
 
 
-def _session(path: Path) -> Any:
-    """A session, or None where the file is not a whole graph."""
+def _graph(model: keras.Model, path: Path) -> bytes:
+    """The model as an ONNX graph, kept in a file where that can be written."""
+    with tempfile.TemporaryDirectory(prefix="tlbook-graph-") as passing:
+        written = Path(passing) / path.name
+        write_graph(model, written)
+        graph = written.read_bytes()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_sealed(path, graph)
+    except OSError as error:
+        warnings.warn(f"the graph could not be kept in {path.parent} ({error})", stacklevel=6)
+    return graph
+
+
+def _session(graph: bytes) -> Any:
+    """A session, or None where the bytes are no graph."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # each thread of the extraction has a batch of its own
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception:  # ONNX Runtime raises kinds of its own for a torn file
         return None

@@ -17,36 +17,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlbook._checks import whole
+from tlbook._checks import images_for, whole
 from tlbook.backbones import Backbone
-from tlbook.datasets import Split, cache_folder, decode
+from tlbook.datasets import Split, cache_folder
 from tlbook.datasets.decoding import in_order
 from tlbook.features import cache as store
 from tlbook.features import engines
 from tlbook.progress import bar
-
-
-def _as_images(given: ArrayLike, size: int) -> NDArray[Any]:
-    images = np.asarray(given)
-    if images.ndim != 4 or images.shape[1:] != (size, size, 3):
-        raise ValueError(
-            f"images for this backbone have the shape (n, {size}, {size}, 3); got {images.shape}"
-            + ("; a single image goes in as image[None]" if images.ndim == 3 else "")
-        )
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind != "f":
-        raise ValueError(f"images are uint8, or floats from 0 to 255; got {images.dtype}")
-    if images.size:
-        low, high = float(images.min()), float(images.max())
-        if not (0 <= low <= high <= 255):  # also false for NaN
-            raise ValueError(f"float images have values from 0 to 255; these run from {low:g} to {high:g}")
-        if high <= 1 and high > 0:
-            raise ValueError(
-                f"float images have values from 0 to 255, and these end at {high:g}: multiply by 255 "
-                "if they were scaled to 0..1 (preprocessing happens inside the backbone)"
-            )
-    return images.astype(np.float32, copy=False)
 
 
 def _contents(images: NDArray[Any] | Split) -> str:
@@ -80,7 +57,7 @@ def _passed(
     def work(start: int) -> list[NDArray[Any]]:
         part = slice(start, start + batch_size)
         if isinstance(images, Split):
-            return forward(np.stack([decode(path, size) for path in images.paths[part]]))
+            return forward(np.stack([images.image(index, size) for index in range(len(images))[part]]))
         return forward(images[part])
 
     yield from in_order(work, range(0, len(images), batch_size), ahead=2 * threads, threads=threads)
@@ -230,13 +207,14 @@ def extract(
         raise ValueError(
             f"{backbone.name} has no stage {', '.join(map(repr, unknown))}; it has {', '.join(backbone.stages)}"
         )
-    given = images if isinstance(images, Split) else _as_images(images, backbone.input_size)
+    size = backbone.input_size
+    given = images if isinstance(images, Split) else images_for((size, size, 3), images, "this backbone")
 
     found: dict[str | None, NDArray[Any]] = {}
     paths: dict[str | None, Path] = {}
     graphs = None
     if cache and layers:
-        folder = Path(cache_dir) if cache_dir is not None else cache_folder() / "features"
+        folder = Path(cache_dir).expanduser() if cache_dir is not None else cache_folder() / "features"
         graphs = folder / "graphs"
         fingerprint, contents = backbone.fingerprint, _contents(given)
         for name in layers:

@@ -10,12 +10,11 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlbook._models import classifier_or_refused, standard_settings
 from tlbook.interpret.taps import (
     Tapped,
     checked_classes,
     checked_images,
-    checked_logits,
-    functional_or_refused,
     in_batches,
     last_maps,
     map_shape,
@@ -97,6 +96,7 @@ def _step(net: Tapped) -> Callable[..., Any]:
     return step
 
 
+@standard_settings()
 def layer_gradients(
     model: keras.Model,
     images: ArrayLike,
@@ -125,8 +125,8 @@ def layer_gradients(
     RuntimeError
         A Keras backend other than TensorFlow and JAX.
     """
-    model = functional_or_refused(model)
-    n_classes = checked_logits(model)
+    model = classifier_or_refused(model)
+    n_classes = int(model.outputs[0].shape[1])
     name = last_maps(model) if layer is None else maps_of(model, layer)
     images = checked_images(model, images)
     classes = checked_classes(class_index, len(images), n_classes)

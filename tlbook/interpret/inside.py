@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlbook.interpret.taps import checked_images, functional_or_refused, in_batches, maps_of, tapped
+from tlbook._models import functional_or_refused
+from tlbook.interpret.taps import checked_images, in_batches, maps_of, tapped
 from tlbook.transfer.structure import named_layers
 
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from tlbook._checks import one_of, whole
+from tlbook._models import classifier_or_refused
 from tlbook.evaluation import probabilities
-from tlbook.interpret.taps import checked_classes, checked_images, checked_logits, functional_or_refused, in_batches
+from tlbook.interpret.taps import checked_classes, checked_images, in_batches
 from tlbook.progress import bar
 
 _SCORES = ("log_odds", "probability")
@@ -97,8 +98,8 @@ def occlusion_sensitivity(
     ValueError
         Images, classes, patch, stride, fill or score out of range.
     """
-    model = functional_or_refused(model)
-    n_classes = checked_logits(model)
+    model = classifier_or_refused(model)
+    n_classes = int(model.outputs[0].shape[1])
     images = checked_images(model, images)
     n, height, width = images.shape[:3]
     classes = checked_classes(class_index, n, n_classes)

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlbook._checks import whole
-from tlbook.backbones import Backbone
-from tlbook.transfer.structure import as_model, find_layer, named_layers
+from tlbook._checks import images_for, some, whole
+from tlbook._models import functional_or_refused
+from tlbook.transfer.structure import find_layer, named_layers
 
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
@@ -113,27 +113,6 @@ def tapped(model: keras.Model, names: Sequence[str]) -> Tapped:
     return kept[key]
 
 
-def functional_or_refused(model: keras.Model | Backbone) -> keras.Model:
-    """A model whose graph of layers is known, with one image input and one output.
-
-    Raises
-    ------
-    ValueError
-        For anything else.
-    """
-    model = as_model(model)
-    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise ValueError(
-            f"{model.name!r} is a {type(model).__name__} whose graph of layers is not known; give a functional model, "
-            "or a Sequential one that was built"
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            f"{model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each is needed"
-        )
-    return model
-
-
 def map_shape(layer: keras.layers.Layer) -> tuple[int, int, int] | None:
     """(height, width, channels) of a layer's output, or None where it gives no maps."""
     try:
@@ -195,52 +174,16 @@ def last_maps(model: keras.Model) -> str:
 
 
 def checked_images(model: keras.Model, images: ArrayLike) -> NDArray[Any]:
-    """Images (n, height, width, channels) as this model takes them: uint8, or finite floats.
+    """One or more images (n, height, width, channels) as this model takes them.
 
     Raises
     ------
     ValueError
-        Another shape or type.
+        None; another shape or type; values that are not 0 to 255.
     """
-    images = np.asarray(images)
-    wanted = tuple(model.inputs[0].shape[1:])
-    fits = images.ndim == 4 and all(
-        want in (None, got) for want, got in zip(wanted, images.shape[1:], strict=images.ndim == 4)
-    )
-    if not fits or not len(images):
-        raise ValueError(
-            f"{model.name!r} takes images of shape (n, {', '.join(map(str, wanted))}), n ≥ 1; got {images.shape}"
-            + ("; a single image goes in as image[None]" if images.ndim == 3 else "")
-        )
-    if images.dtype.kind not in "uif":
-        raise ValueError(f"images are uint8, or floats from 0 to 255; got {images.dtype}")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise ValueError("images hold NaN or infinite values")
-    return images
-
-
-def checked_logits(model: keras.Model) -> int:
-    """Number of classes of a classifier whose output is logits (n, N), N ≥ 2.
-
-    Raises
-    ------
-    ValueError
-        Another output, or a softmax or sigmoid at the end.
-    """
-    shape = model.outputs[0].shape
-    if len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise ValueError(
-            f"{model.name!r} gives {tuple(shape)}, but logits (n, N), N ≥ 2, are needed; "
-            "put a head on a backbone with tlbook.transfer.attach_head"
-        )
-    last = list(named_layers(model).values())[-1]
-    squashed = getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid")
-    if squashed or isinstance(last, keras.layers.Softmax):
-        raise ValueError(
-            f"{model.name!r} ends in probabilities (layer {last.name!r}), whose gradient vanishes where the model is "
-            "sure; give a model that ends in logits"
-        )
-    return int(shape[1])
+    found = images_for(model.inputs[0].shape[1:], images, repr(model.name))
+    some(found, repr(model.name), "image")
+    return found
 
 
 def checked_classes(class_index: ArrayLike | None, n: int, n_classes: int) -> NDArray[np.int64] | None:

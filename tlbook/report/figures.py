@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from tlbook.report.metrics import Answers
 if TYPE_CHECKING:
     from tlbook.report.measured import Report
 
-__all__ = ["Picture", "calibration", "confusion", "curves", "overlay", "thumbnail", "training"]
+__all__ = ["Picture", "calibration", "confusion", "curves", "optional", "overlay", "thumbnail", "training"]
 
 SHOWN = 128
 """Pixels of a photo."""
@@ -48,6 +50,20 @@ class Picture:
     height: int
     alt: str
     caption: str = ""
+
+
+def optional(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, but None and a warning where it fails: no figure is worth losing a run for."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **options: Any) -> Any:
+        try:
+            return draw(*args, **options)
+        except Exception as error:  # a backend without gradients, fonts, a folder that Matplotlib cannot write
+            warnings.warn(f"the report is without its {draw.__name__.replace('_', ' ')} ({error})", stacklevel=3)
+            return None
+
+    return drawn
 
 
 def _address(png: bytes) -> str:

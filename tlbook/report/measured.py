@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from tlbook import evaluation
 from tlbook._checks import whole
 from tlbook._files import write_text
+from tlbook._models import classifier_or_refused
+from tlbook.backbones import Backbone
 from tlbook.datasets import Split
 from tlbook.evaluation import Estimate
-from tlbook.evaluation.inputs import classes, confidence_level, logit_matrix
+from tlbook.evaluation.inputs import classes, confidence_level, logit_matrix, refuse_probabilities
 from tlbook.report import metrics, page, text
 from tlbook.report.metrics import Answers
 
@@ -57,7 +59,8 @@ class Report:
     n : int
         Images.
     overall : dict of str to Estimate
-        The accuracy, which is also :attr:`accuracy`.
+        ``"accuracy"``, which is also :attr:`accuracy`, and ``"majority_accuracy"``, that of always giving the most frequent
+        class.
     means : dict of str to Estimate
         Means over the classes that occur: ``"precision"``, ``"recall"`` (also called balanced accuracy), ``"f1_score"``.
     classes : dict of str to dict of str to Estimate
@@ -147,8 +150,9 @@ class Report:
         OSError
             If the folder does not exist or cannot be written. What was there stays as it was.
         """
+        path = Path(path).expanduser()
         write_text(path, page.html(self, training))
-        return Path(path)
+        return path
 
 
 def evaluate(
@@ -263,13 +267,14 @@ def evaluate(
 
 def _logits(model: Any, split: Split, batch_size: int) -> NDArray[np.float64]:
     """Finite logits (n, N) for the images of a split and its N classes."""
-    if hasattr(model, "predict_on_batch"):
+    if hasattr(model, "predict_on_batch") or isinstance(model, Backbone):
         logits = _keras_logits(model, split, batch_size)
     elif callable(model):
         logits = model(split)
     else:
         logits = model
     logits = logit_matrix(logits)
+    refuse_probabilities(logits)
     if logits.shape != (len(split), len(split.class_names)):
         raise ValueError(
             f"the split {split.name!r} has {len(split)} images of {len(split.class_names)} classes, but the logits "
@@ -279,6 +284,7 @@ def _logits(model: Any, split: Split, batch_size: int) -> NDArray[np.float64]:
 
 
 def _keras_logits(model: Any, split: Split, batch_size: int) -> NDArray[Any]:
+    model = classifier_or_refused(model)
     shape = tuple(model.input_shape) if not isinstance(model.input_shape, list) else ()
     if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2]:
         raise ValueError(

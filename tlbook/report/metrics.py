@@ -138,10 +138,20 @@ def _ece_by_chance(a: Answers) -> float:
     return evaluation.calibration_test(a.labels, a.p, n_bins=_BINS, n_resamples=500, seed=a.seed).limit
 
 
+def _majority(a: Answers) -> Estimate:
+    """Accuracy of giving every image the class that most of them have."""
+    guess = np.full_like(a.labels, np.bincount(a.labels).argmax())
+    return evaluation.accuracy(a.labels, guess, confidence=a.confidence)
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         "accuracy", "accuracy", "overall", lambda a: evaluation.accuracy(a.labels, a.guess, confidence=a.confidence),
         note="Share of the images that are called what they are.",
+    ),
+    Metric(
+        "majority_accuracy", "always the most frequent class", "overall", _majority,
+        note="The accuracy of the answer that is most often right, whatever the image shows.",
     ),
     Metric(
         "precision", "precision", "classes", _counted(evaluation.precision), mean=True,

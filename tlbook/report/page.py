@@ -16,7 +16,7 @@ import numpy as np
 
 from tlbook import __version__, _files
 from tlbook.datasets import Split, decode
-from tlbook.datasets.splits import printable
+from tlbook.datasets.splits import printable, visible
 from tlbook.report import figures, metrics, text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def html(report: Report, training: Training | None = None) -> str:
             _run(report, training),
             _looked_at(report, training),
         )
-    shown = len(report.mistakes)
+    shown, drawn = len(report.mistakes), figures.optional
     return _template("training.html" if training else "report.html").render(
         report=report,
         title=title,
@@ -69,13 +69,13 @@ def html(report: Report, training: Training | None = None) -> str:
         overall=[(one.title, one.shown(report.overall[one.name])) for one in metrics.table("overall")[1:]],
         classes=_cells(text.class_rows(report)),
         confusion=text.confusion_rows(report),
-        confused=figures.confusion(report),
+        confused=drawn(figures.confusion)(report),
         mistakes=maps[:shown] if training else [_mistake(one) for one in report.mistakes],
         right=maps[shown:],
         groups=_cells(text.group_rows(report)) if report.groups else None,
         calibration=_cells(text.calibration_rows(report)),
-        reliability=figures.calibration(report),
-        curves=figures.curves(report),
+        reliability=drawn(figures.calibration)(report),
+        curves=drawn(figures.curves)(report),
         meaning={part: [(one.label, one.note) for one in metrics.table(part) if one.note] for part in _PARTS},
         versions={**versions, "test images": f"sha256 {report.fingerprint}"},
         **run,
@@ -104,7 +104,7 @@ def _cells(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 def _place(path: Path) -> str:
     """A file with its folder, which is mostly that of the class."""
-    return printable("/".join(path.parts[-2:]))
+    return visible(printable("/".join(path.parts[-2:])))
 
 
 def _said(prediction: str, label: str, confidence: float) -> str:
@@ -135,16 +135,15 @@ def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
         return []
     size = training.metrics["backbone"]["input_size"]
     images = training.test.select(positions).images(size)
-    heat = interpret.grad_cam(training.model, images, guesses[positions], upsample=True, batch_size=4)
+    heat = figures.optional(interpret.grad_cam)(training.model, images, guesses[positions], upsample=True, batch_size=4)
     sure = evaluation.probabilities(report.logits).max(axis=1)
     found = []
-    for position, image, one in zip(positions, images, heat, strict=True):
+    for number, (position, image) in enumerate(zip(positions, images, strict=True)):
         guess = report.class_names[guesses[position]]
         said = _said(guess, report.class_names[report.labels[position]], sure[position])
-        pictures = [
-            figures.thumbnail(image, f"Photo: {said}"),
-            figures.thumbnail(figures.overlay(image, one), f"Heat map for {guess}"),
-        ]
+        pictures = [figures.thumbnail(image, f"Photo: {said}")]
+        if heat is not None:
+            pictures.append(figures.thumbnail(figures.overlay(image, heat[number]), f"Heat map for {guess}"))
         found.append(_figure(said, training.test.paths[position], position, pictures))
     return found
 
@@ -164,7 +163,7 @@ def _run(report: Report, training: Training) -> dict[str, Any]:
     return {
         "training": run,
         "facts": _facts(run, report.class_names),
-        "history": figures.training(training.curves),
+        "history": figures.optional(figures.training)(training.curves),
         "changed": _changed(run["photos"]),
         "cost": _cost(run["wall_seconds"]),
         "memory": _peak_memory(),

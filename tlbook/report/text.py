@@ -66,10 +66,11 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def text(report: Report) -> str:
     """Every number of a report, in lines."""
+    part = "" if report.split == "all" else f" of the split {report.split}"  # a whole folder that was measured
     first, *others = (f"{one.title} {one.shown(report.overall[one.name])}" for one in metrics.table("overall"))
     lines = [
-        f"{report.n:,} images of the split {report.split} (sha256 {report.fingerprint[:12]}…)",
-        f"{first}; intervals in brackets hold {level(report)}",
+        f"{report.n:,} images{part} (sha256 {report.fingerprint[:12]}…)",
+        f"{first}; {level(report)} confidence intervals in brackets",
         *others,
         "",
     ]

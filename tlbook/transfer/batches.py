@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlbook._checks import whole
+from tlbook._checks import images_for, whole
 from tlbook.transfer.mixing import Augmenter
 from tlbook.transfer.seeds import seed_states
 
@@ -240,15 +240,17 @@ def as_source(data: Data, model: keras.Model, name: str, in_memory: int) -> Sour
         except (TypeError, ValueError):
             raise ValueError(f"{name} must be a Split or a pair (images, labels), not {type(data).__name__}.") from None
         images, labels = np.asarray(images), np.asarray(labels)
-        fits = images.ndim == len(shape) and all(
-            want is None or have == want for have, want in zip(images.shape[1:], shape[1:], strict=True)
-        )
-        if not fits or len(images) == 0:
-            raise ValueError(f"{name} images have shape {images.shape}; the model takes {shape}.")
-        if images.dtype != np.uint8:
-            # Only what has three channels is an image: the upper part of a divided
-            # network takes features or activations, which have any sign and size.
-            images = _floats(images, name, are_images=shape[-1] == 3)
+        # Only what has one or three channels is an image.
+        if len(shape) == 4 and shape[-1] in (1, 3):
+            images = images_for(shape[1:], images, "the model", f"{name} images")
+        elif images.ndim != len(shape) or any(
+            want not in (None, have) for have, want in zip(images.shape[1:], shape[1:], strict=True)
+        ):
+            raise ValueError(f"{name} has shape {images.shape}; the model takes {shape}.")
+        else:
+            images = _activations(images, name)
+        if len(images) == 0:
+            raise ValueError(f"{name} is empty.")
         source = ArraySource(images, labels)
         if labels.shape != (len(images),):
             raise ValueError(f"{name}: {len(images)} images, but labels of shape {labels.shape}.")
@@ -263,14 +265,8 @@ def as_source(data: Data, model: keras.Model, name: str, in_memory: int) -> Sour
     return source
 
 
-def _floats(images: NDArray[Any], name: str, *, are_images: bool) -> NDArray[np.float32]:
-    """Float images as float32, if their values can be 0–255; activations, if they are finite."""
-    low, high = (float(images.min()), float(images.max())) if images.dtype.kind == "f" else (np.nan, np.nan)
-    if are_images and not (0 <= low <= high <= 255 and (high > 1 or high == 0)):
-        raise ValueError(
-            f"{name} images must be uint8, or floats from 0 to 255 (preprocessing is inside the model); these are "
-            f"{images.dtype} from {low:g} to {high:g}."
-        )
-    if not np.isfinite([low, high]).all():
-        raise ValueError(f"{name} must hold finite floats; it is {images.dtype} from {low:g} to {high:g}.")
-    return images.astype(np.float32, copy=False)
+def _activations(given: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """What the upper part of a divided network takes: of any sign and size, but finite."""
+    if given.dtype.kind != "f" or not np.isfinite(given).all():
+        raise ValueError(f"{name} must hold finite floats; it is {given.dtype}.")
+    return given.astype(np.float32, copy=False)

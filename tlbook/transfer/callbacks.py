@@ -177,7 +177,7 @@ class Checkpoint(keras.callbacks.Callback):
         epochs: int | None = None,
     ) -> None:
         super().__init__()
-        self.path, self.history, self.best = Path(path), history, best
+        self.path, self.history, self.best = Path(path).expanduser(), history, best
         self.settings, self.epochs = dict(settings or {}), epochs
         self.finished = False
         self._start = ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tlbook._files import replacing
+from tlbook._files import read_sealed, sealed, write_sealed
 from tlbook.transfer.freezing import trainable_state
 from tlbook.transfer.recipe import layer_config
 from tlbook.transfer.structure import named_layers
@@ -63,8 +63,9 @@ def write(path: Path, state: State) -> None:
     arrays = {f"{name}_{i:05d}": value for name in _LISTS for i, value in enumerate(getattr(state, name))}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part, open(part, "wb") as file:
-        np.savez(file, **arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_sealed(path, buffer.getvalue())
 
 
 def read(path: Path) -> State:
@@ -76,14 +77,17 @@ def read(path: Path) -> State:
         The file is not a checkpoint of this version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = read_sealed(path) if sealed(path) else path.read_bytes()  # those of earlier versions have no seal
+        if content is None:
+            raise ValueError("it is not as it was written")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             meta = json.loads(bytes(file["meta"]))
             if (form := meta.pop("format")) != FORMAT:
                 raise ValueError(f"it has format {form}, this version of tlbook writes {FORMAT}")
             lists: dict[str, Any] = {
                 name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")] for name in _LISTS
             }
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy's readers raise many kinds on damaged headers
         raise CheckpointMismatch(
             f"{path} is not a checkpoint that training can read ({error}). Delete it to start "
             "over, or give another path."

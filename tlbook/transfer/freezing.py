@@ -16,9 +16,9 @@ import keras
 import numpy as np
 
 from tlbook._checks import whole
+from tlbook._models import as_model
 from tlbook.transfer.structure import (
     HEAD,
-    as_model,
     check_groups,
     find_layer,
     head_layers,

@@ -6,12 +6,14 @@ import keras
 import numpy as np
 
 from tlbook._checks import number
+from tlbook._models import functional_or_refused, standard_settings
 from tlbook.backbones import Backbone
 from tlbook.transfer.freezing import freeze
 from tlbook.transfer.probe import Probe
-from tlbook.transfer.structure import HEAD, as_model, named_layers
+from tlbook.transfer.structure import HEAD, named_layers
 
 
+@standard_settings()
 def attach_head(
     backbone: Backbone | keras.Model,
     head: Probe | int,
@@ -68,12 +70,7 @@ def attach_head(
     >>> sum(layer.trainable for layer in model.layers if layer.weights)  # the head alone
     1
     """
-    model = as_model(backbone)
-    if not getattr(model, "outputs", None):
-        raise ValueError(
-            f"attach_head needs a functional model, or a Sequential one that is built, not {type(model).__name__} "
-            f"{model.name!r}."
-        )
+    model = functional_or_refused(backbone)
     if any(layer.name == HEAD for layer in named_layers(model).values()):
         raise ValueError(f"Model {model.name!r} has a layer called 'head' already.")
     number(dropout, "dropout", 0, 1, "[)")

@@ -14,18 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from tlbook.backbones import Backbone
+from tlbook._models import as_model
 
 HEAD = "head"
 """Name of the classification layer that :func:`tlbook.transfer.attach_head` adds."""
-
-
-def as_model(model: keras.Model | Backbone) -> keras.Model:
-    """The Keras model itself, whether that or a Backbone was given."""
-    inner = model if isinstance(model, keras.Model) else getattr(model, "model", None)
-    if not isinstance(inner, keras.Model):
-        raise ValueError(f"A keras.Model or a Backbone is needed, not {type(model).__name__}.")
-    return inner
 
 
 def _walk(layer: keras.layers.Layer, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from tlbook import features
+from tlbook._models import as_model, classifier_or_refused, has_gradients, standard_settings
 from tlbook.backbones import Backbone
 from tlbook.progress import bar
 from tlbook.transfer import checkpoints
@@ -26,6 +27,7 @@ from tlbook.transfer.schedules import Tabulated, learning_rates
 from tlbook.transfer.structure import head_layers, parameter_count, weighted_layers
 
 
+@standard_settings()
 def train(
     model: keras.Model,
     train: Data,
@@ -78,6 +80,7 @@ def train(
         The checkpoint is one of another model, other data or other settings.
     """
     _check(model, recipe)
+    model = as_model(model)
     batches = Batches(
         train,
         model,
@@ -257,8 +260,11 @@ _train = train
 def _check(model: keras.Model, recipe: Recipe) -> None:
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe={recipe!r}: give a transfer.Recipe, such as Recipe(epochs=10, learning_rate=1e-4).")
-    if len(model.output_shape) != 2 or (model.output_shape[-1] or 0) < 2:
-        raise ValueError(f"The model's output {model.output_shape} is not (n, N) logits, N >= 2.")
+    classifier_or_refused(model)
+    if not has_gradients():
+        raise ValueError(
+            f"training needs the TensorFlow, JAX or PyTorch backend of Keras; this is {keras.backend.backend()!r}"
+        )
 
 
 def cross_entropy(y_true: Any, y_pred: Any) -> Any:

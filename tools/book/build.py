@@ -25,6 +25,7 @@ import nbformat
 import psutil
 import yaml
 
+from tlbook import datasets
 from tlbook._files import versions
 from tools import ROOT
 from tools.book import contents, editions, finish_pages, page_facts, publish_notebooks
@@ -181,10 +182,19 @@ def build(source: Path, work: Path, html: Path, report: dict, site: str = "") ->
     editions.link(editions.built())
 
 
+def _check_photos(dataset: str) -> None:
+    """End at once where the photos of an edition can't be had: every notebook would fail on its own."""
+    try:
+        datasets.load(dataset)
+    except (datasets.DataUnavailable, datasets.BadArchive) as error:
+        raise SystemExit(f"No notebook was run, since the data set {dataset!r} cannot be had. {error}") from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="sketches", choices=contents.DATASETS)
     dataset = parser.parse_args().dataset
+    _check_photos(dataset)
     work = contents.work_folder(dataset)
     work.mkdir(parents=True, exist_ok=True)
     # Photos and their weights lie outside the project, where they may change without its noticing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import http.server
@@ -26,7 +27,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
+        if kind != "endless":
+            self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
         if kind == "slow":
             try:
@@ -35,6 +37,10 @@ class Server(http.server.BaseHTTPRequestHandler):
                     time.sleep(0.02)
             except OSError:
                 pass  # given up
+        elif kind == "endless":
+            with contextlib.suppress(OSError):  # given up
+                for _ in range(2000):
+                    self.wfile.write(CONTENT)
         else:
             self.wfile.write(CONTENT[: 1000 if kind == "cut" else None])
 
@@ -145,3 +151,19 @@ def test_the_weights_that_the_package_ships_are_not_downloaded(tmp_path, monkeyp
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"no backbone 'mobilenet'; choose one of sketchnet"):
         backbones.download("mobilenet")
+
+
+def test_no_more_is_taken_than_there_can_be(network):
+    record = network("endless")
+    with pytest.raises(backbones.WeightsUnavailable, match=r"more than its 1,024,000 bytes came"):
+        backbones.download("mobilenet_075", progress=False)
+    assert list(record.path.parent.iterdir()) == []
+
+
+def test_good_weights_that_do_not_fit_are_not_called_damaged(network, tmp_path):
+    record = network("whole")
+    record.path.parent.mkdir(parents=True)
+    record.path.write_bytes(CONTENT)  # the hash is right, and yet Keras cannot use it
+    with pytest.raises(backbones.WeightsUnavailable, match="are whole, but this version of Keras cannot") as refused:
+        backbones.load("mobilenet_075")
+    assert "delete" not in str(refused.value)

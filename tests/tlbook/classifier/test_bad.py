@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.tlbook.classifier.folders import (
@@ -270,11 +272,92 @@ def a_result_that_is_a_file(root):
     return class_folders(root / "photos", n=4), {}
 
 
-@folder("holds files that are not a result of tlbook train")
+@folder("holds files that are not a result of tlbook train (model.keras)")
 def a_result_folder_with_other_files(root):
     (root / "result").mkdir()
-    (root / "result" / "thesis.txt").write_text("mine")
+    (root / "result" / "model.keras").write_text("mine")
     return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it is no file of a result")
+def a_result_folder_with_a_folder_named_like_a_file_of_ours(root):
+    (root / "result" / "report.html").mkdir(parents=True)
+    (root / "result" / "report.html" / "thesis.txt").write_text("mine")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it is no file of a result")
+def a_result_folder_with_a_link_named_like_a_file_of_ours(root):
+    (root / "result").mkdir()
+    (root / "thesis.txt").write_text("mine")
+    os.symlink(root / "thesis.txt", root / "result" / "metrics.json")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("is in the way: it holds files that are not the state of a run")
+def a_result_folder_with_a_folder_called_unfinished(root):
+    (root / "result" / "unfinished" / "steps").mkdir(parents=True)
+    (root / "result" / "unfinished" / "steps" / "one.txt").write_text("mine")
+    return class_folders(root / "photos", n=4), {"force": True}
+
+
+@folder("lie in")
+def photos_in_the_result_folder(root):
+    return class_folders(root / "result" / "photos", n=4), {"force": True}
+
+
+@folder("lie in")
+def photos_to_test_on_in_the_result_folder(root):
+    class_folders(root / "result" / "deep" / "test", n=4, first=40)
+    return class_folders(root / "photos", n=4), {"test": root / "result" / "deep" / "test", "force": True}
+
+
+@folder("lie in")
+def a_link_to_photos_in_the_result_folder(root):
+    class_folders(root / "result" / "photos", n=4)
+    os.symlink(root / "result" / "photos", root / "photos")
+    return root / "photos", {"force": True}
+
+
+@folder("lies in the folder of the photos")
+def a_result_that_is_the_folder_of_the_photos_by_another_name(root):
+    class_folders(root / "photos", n=4)
+    os.symlink(root / "photos", root / "result")
+    return root / "photos", {"force": True}
+
+
+@folder("lies in the folder of the photos")
+def a_result_among_the_test_photos(root):
+    class_folders(root / "other", n=4, first=40)
+    return class_folders(root / "photos", n=4), {"test": root / "other", "out": root / "other" / "result"}
+
+
+@folder("is not a folder; name one that does not exist yet")
+def a_result_that_is_a_link_to_nowhere(root):
+    os.symlink(root / "nowhere", root / "result")
+    return class_folders(root / "photos", n=4), {}
+
+
+@folder("is not a folder; name one that does not exist yet")
+def a_result_that_is_a_link_in_a_circle(root):
+    os.symlink("result", root / "result")
+    return class_folders(root / "photos", n=4), {}
+
+
+@folder("cannot be written (File name too long)")
+def a_result_with_too_long_a_name(root):
+    return class_folders(root / "photos", n=4), {"out": root / ("x" * 250)}
+
+
+@folder("cannot be used (File name too long)")
+def photos_with_too_long_a_name(root):
+    return root / ("x" * 300), {}
+
+
+@folder("there is no folder")
+def photos_by_a_link_in_a_circle(root):
+    os.symlink("photos", root / "photos")
+    return root / "photos", {}
 
 
 @folder("a file is where a folder is needed")
@@ -349,9 +432,9 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
     def refuse(*_, **__):
         raise full
 
-    real = runs.write_json
+    real = runs.write_state
     if where == "state":
-        monkeypatch.setattr(runs, "write_json", refuse)
+        monkeypatch.setattr(runs, "write_state", refuse)
     elif where == "model":
         monkeypatch.setattr(keras.Model, "save", refuse)
     elif where == "predictions":
@@ -365,7 +448,7 @@ def test_a_full_disk_is_named_and_nothing_half_written(tmp_path, monkeypatch, wh
         classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
     assert not (tmp_path / "result").exists()
     monkeypatch.undo()
-    assert runs.write_json is real
+    assert runs.write_state is real
     if where != "checkpoint":  # fine-tuning twice takes its time, and test_resume.py has it
         result = classifier.train(photos, tmp_path / "result", strategy=strategy, **OPTIONS)
         assert result.model.is_file() and not (tmp_path / "result.unfinished").exists()
@@ -501,6 +584,20 @@ def foreign_code(config):
     config["config"]["layers"][-1]["module"] = "os"
 
 
+def bomb(members, compression):
+    """Weights of a few kilobytes with one array of 400 MB: packed zeros, or never written at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.h5"
+        with h5py.File(path, "w") as file:
+            options = {"chunks": (10**6,), "compression": compression} if compression else {}
+            array = file.create_dataset("kernel", (10**8,), "f4", **options)
+            if compression:
+                array[: 10**6] = 0
+        members["model.weights.h5"] = path.read_bytes()
+    assert len(members["model.weights.h5"]) < 10**6
+    edit(members, lambda config: None, "config.json", sign=True)
+
+
 def other_class(metadata):
     metadata["tlbook"]["class names"][0] = "lynx"
 
@@ -523,6 +620,21 @@ MODELS = {
     "one member less": (lambda m: m.pop("model.weights.h5"), "was not found|damaged|changed"),
     "a later format": (lambda m: edit(m, lambda v: v["tlbook"].update(format=99)), "has the format 99"),
     "code from elsewhere": (lambda m: edit(m, foreign_code, "config.json", sign=True), "asks for code from 'os'"),
+    "a layer of a million": (
+        lambda m: edit(m, lambda v: v["config"]["layers"][-1]["config"].update(units=10**6), "config.json", sign=True),
+        "asks for a layer of 1,000,000",
+    ),
+    "an input of a million pixels": (
+        lambda m: edit(
+            m,
+            lambda v: v["config"]["layers"][0]["config"].update(batch_shape=[None, 10**6, 10**6, 3]),
+            "config.json",
+            sign=True,
+        ),
+        "asks for a layer of 1,000,000",
+    ),
+    "weights that unpack to more": (lambda m: bomb(m, compression="gzip"), "would unpack to 400 MB of weights"),
+    "weights that claim what is not there": (lambda m: bomb(m, compression=None), "would unpack to 400 MB of weights"),
     "no such layer": (
         lambda m: edit(m, lambda v: v["config"]["layers"][-1].update(class_name="Nothing"), "config.json", sign=True),
         "cannot be loaded by Keras",
@@ -554,6 +666,20 @@ def test_a_cut_off_model_file_is_refused(trained, tmp_path):
         classifier.load(tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5"])
+def test_an_archive_that_unpacks_to_more_is_refused_before_it_is_read(trained, tmp_path, monkeypatch, member):
+    with zipfile.ZipFile(trained[1].model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[member] += b" " * 10**8
+    with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    assert (tmp_path / "model.keras").stat().st_size < 3 * 10**6
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(InputError, match=r"is packed, and tlbook packs none"):
+        classifier.load(tmp_path / "model.keras")
+
+
 def test_the_result_folder_in_place_of_the_model_gets_a_hint(trained):
     with pytest.raises(InputError, match=r"did you mean .*model\.keras\?"):
         classifier.load(trained[1].folder)
@@ -581,7 +707,10 @@ def test_nothing_to_predict(trained, tmp_path, capsys, make, words):
 
 @pytest.mark.parametrize(
     ("classes", "words"),
-    [(("cat", "lynx"), "'lynx', which the model does not know; it knows cat, dog"), (("cat",), "only cat")],
+    [
+        (("cat", "lynx"), "'lynx', which the model does not know; it knows cat, dog"),
+        (("fox",), "'fox', which the model"),
+    ],
 )
 def test_nothing_to_evaluate(trained, tmp_path, capsys, classes, words):
     folder = class_folders(tmp_path / "other", *classes, n=3, first=70)

@@ -8,6 +8,7 @@ import os
 import shutil
 import tarfile
 import threading
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from PIL import Image
 from tlbook import datasets
 from tlbook.datasets import archives, oxford, published
 from tlbook.datasets.published import DataUnavailable
+from tlbook.progress import Ticker
 
 DATA = Path(published.DATA)
 HAVE = os.environ.get("TLBOOK_DATA")
@@ -531,3 +533,46 @@ def test_small_originals_are_not_enlarged():
 def test_distance_counts_bits():
     assert oxford.distance("00ff", "00fe") == 1
     assert oxford.distance("00", "ff") == 8
+
+
+@pytest.mark.parametrize("name", [name for name, known in published.NAMED.items() if known.urls])
+def test_a_download_that_does_not_end_is_given_up(name):
+    known = published.NAMED[name]
+    assert 60_000_000 < known.largest < 2_000_000_000
+    bar = published._Progress(Ticker(), known.largest)
+    bar.total = 10
+    bar.update(known.largest)
+    with pytest.raises(OSError, match="which the archive cannot have"):
+        bar.update(1)
+
+
+def test_a_folder_of_ones_own_that_is_called_like_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load_published", lambda name, progress: name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert datasets.load("sketches") == "sketches"
+        (tmp_path / "photos").write_text("a file")
+        assert datasets.load("photos") == "photos"
+    for name in ("sketches", "oxford"):
+        (tmp_path / name).mkdir()
+        with pytest.warns(
+            UserWarning, match=f"'{name}' is the data set of that name, not the folder here; .*'./{name}'"
+        ):
+            assert datasets.load(name) == name
+
+
+def test_without_a_home_nothing_can_be_kept_and_nothing_is_called_so(tmp_path, monkeypatch):
+    import pooch
+
+    monkeypatch.delenv("TLBOOK_CACHE")
+    monkeypatch.chdir(tmp_path)
+
+    def homeless(name):
+        raise RuntimeError("could not determine the home directory")
+
+    for fake in (homeless, lambda name: "~/.cache/tlbook"):
+        monkeypatch.setattr(pooch, "os_cache", fake)
+        with pytest.raises(OSError, match=r"Not a directory|exists|cannot find"):
+            datasets.cache_folder().mkdir(parents=True)
+    assert list(tmp_path.iterdir()) == []

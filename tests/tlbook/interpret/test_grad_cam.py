@@ -236,7 +236,7 @@ def test_bad_arguments_are_refused(options, message):
     [
         (images(1)[0], r"image\[None\]"),
         (np.zeros((2, 8, 8, 3), np.uint8), r"16, 16, 3"),
-        (np.zeros((0, SIZE, SIZE, 3), np.uint8), "n ≥ 1"),
+        (np.zeros((0, SIZE, SIZE, 3), np.uint8), "at least one image"),
         (np.full((1, SIZE, SIZE, 3), np.nan), "NaN"),
         (np.zeros((1, SIZE, SIZE, 3), bool), "uint8"),
     ],
