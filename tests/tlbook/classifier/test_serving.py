@@ -100,15 +100,17 @@ def test_the_page_asks_nothing_of_anybody_else(server):
     assert not re.search(r"\b(cat|dog|fox)\b", text)  # names come as data and become text, never markup
 
 
-@pytest.mark.parametrize("path", ["/classify", "/../secret", "/model/x", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/../secret", "/model/x", "/favicon.ico", "/classify/x"])
 def test_there_is_nothing_else(server, path):
     assert ask(server, path)[0] == 404
 
 
 def test_nothing_else_can_be_posted_to(server):
-    assert ask(server, "/model", b"x")[0] == 404
-    assert ask(server, "/classify", b"x", method="PUT")[0] == 501
-    assert ask(server, "/classify", method="OPTIONS", Origin="http://a.example")[0] == 501
+    assert ask(server, "/model", b"x")[0] == 405
+    assert ask(server, "/classify", b"x", method="PUT")[0] == 405
+    assert ask(server, "/classify")[0] == 405
+    assert ask(server, "/classify", method="OPTIONS", Origin=f"http://127.0.0.1:{server.server_port}")[0] == 405
+    assert ask(server, "/classify", method="OPTIONS", Origin="http://a.example")[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,6 @@ def test_nothing_else_can_be_posted_to(server):
     [
         {"Host": "a.example"},
         {"Host": "a.example:80"},
-        {"Host": None},
         {"Origin": "http://a.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
@@ -137,12 +138,25 @@ def test_its_own_page_may_ask_by_either_name(server):
 
 def test_requests_that_are_refused_before_they_are_read(server):
     assert ask(server, "/classify", b"x", Content_Length=None)[0] == 411
-    assert ask(server, "/classify", b"x", Content_Length="-1")[0] == 411
-    assert ask(server, "/classify", b"x", Content_Length="\xb2")[0] == 411  # a digit to str.isdigit, not to int
     assert ask(server, "/classify", b"x", Content_Length=str(serving.LARGEST + 1))[0] == 413
-    assert ask(server, "/classify", b"x", Content_Length="9" * 5000)[0] == 413
     assert ask(server, "/classify", b"x", Content_Type="text/plain")[0] == 415
     assert ask(server, "/classify", b"x", Content_Type=None)[0] == 415
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": None},
+        {"Content_Length": "-1"},
+        {"Content_Length": "\xb2"},  # a digit to str.isdigit, not to int
+        {"Content_Length": "9" * 5000},
+        {"X": "a" * 70_000},
+    ],
+)
+def test_what_is_no_http_is_refused(server, headers, capfd):
+    assert ask(server, "/classify", b"x", **headers)[0] == 400
+    assert ask(server, "/model")[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 def test_several_at_once_get_their_own_answers(server):
@@ -160,6 +174,135 @@ def test_several_at_once_get_their_own_answers(server):
         thread.join(60)
     assert together == alone
     assert len({json.dumps(found) for found in alone}) == len(bodies)
+
+
+def head(server, length, **headers):
+    """The first bytes of a request that classifies so many bytes."""
+    lines = ["POST /classify HTTP/1.1", f"Host: 127.0.0.1:{server.server_port}", f"Content-Length: {length}"]
+    return "\r\n".join([*lines, "Content-Type: application/octet-stream", "", ""]).encode()
+
+
+def received(connection):
+    """All that comes until the server ends the connection."""
+    answer = b""
+    while part := connection.recv(65536):
+        answer += part
+    return answer.decode()
+
+
+@pytest.fixture
+def hurried(result, monkeypatch):
+    """A server with little patience and little room."""
+    monkeypatch.setattr(serving, "_PATIENCE", 0.5)
+    monkeypatch.setattr(serving, "_BYTES", 200_000)
+    monkeypatch.setattr(serving, "_WAITING", 2)
+    with served(result.model) as running:
+        yield running
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /classify HT", b"GET /model HTTP/1.1\r\nHost: "])
+def test_a_request_that_never_comes_does_not_hold_its_connection(hurried, sent):
+    with socket.create_connection(("127.0.0.1", hurried.server_port), timeout=20) as connection:
+        connection.sendall(sent)
+        assert received(connection) == ""
+    assert ask(hurried, "/model")[0] == 200
+
+
+def test_a_photo_that_never_arrives_is_given_up(hurried):
+    with socket.create_connection(("127.0.0.1", hurried.server_port), timeout=20) as connection:
+        connection.sendall(head(hurried, 1000) + b"a part")
+        answer = received(connection)
+    assert answer.startswith("HTTP/1.1 408") and "did not arrive within" in answer
+
+
+def test_many_idle_connections_keep_nobody_out(server):
+    idle = [socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(200)]
+    for connection in idle[:100]:
+        connection.sendall(head(server, 1000) + b"a part")
+    assert classified(server, data(picture(55), "PNG"))[0] == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_bytes_that_do_not_fit_are_refused_and_room_is_given_back(hurried):
+    photo = data(picture(56), "PNG")
+    ask(hurried, "/classify", photo)  # the first answer takes longer
+    with socket.create_connection(("127.0.0.1", hurried.server_port), timeout=20) as connection:
+        connection.sendall(head(hurried, 190_000) + bytes(150_000))
+        until = time.monotonic() + 10
+        while hurried._bytes < 150_000 and time.monotonic() < until:
+            time.sleep(0.01)
+        status, headers, text = ask(hurried, "/classify", bytes(60_000))
+        assert status == 503 and headers["Retry-After"] == "1"
+        assert "try again in a moment" in json.loads(text)["error"]
+        assert received(connection).startswith("HTTP/1.1 408")
+    assert classified(hurried, photo)[0] == 200
+    assert hurried._bytes == 0
+
+
+def test_photos_that_would_wait_in_vain_are_refused(hurried, monkeypatch):
+    entered, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(photo):
+        entered.release()
+        go_on.wait(30)
+        return {"label": "cat", "probabilities": []}
+
+    monkeypatch.setattr(hurried, "answer", slow)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(classified(hurried, b"x")[0])) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert all(entered.acquire(timeout=20) for _ in threads)
+    assert classified(hurried, b"x")[0] == 503
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [200, 200]
+    assert classified(hurried, b"x")[0] == 200
+
+
+def test_large_images_are_decoded_one_at_a_time(server, monkeypatch):
+    monkeypatch.setattr(serving, "_LARGE", 32 * 32)
+    inside, most = 0, 0
+    decode = serving.pixels
+
+    def counted(source, size):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.05)
+        inside -= 1
+        return decode(source, size)
+
+    monkeypatch.setattr(serving, "pixels", counted)
+    body = data(picture(57, 0, 90), "PNG")
+    threads = [threading.Thread(target=classified, args=(server, body)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == 1
+
+
+def test_answers_under_way_are_given_before_the_server_ends(result, monkeypatch):
+    with served(result.model) as running:
+        began = threading.Event()
+        answer = running.answer
+
+        def slow(photo):
+            began.set()
+            time.sleep(0.5)
+            return answer(photo)
+
+        monkeypatch.setattr(running, "answer", slow)
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(classified(running, data(picture(58), "PNG"))[0]))
+        asking.start()
+        assert began.wait(20)
+        running.shutdown()
+        asking.join(20)
+    assert answers == [200]
 
 
 def test_somebody_who_leaves_early_does_no_harm(server, capfd):
@@ -193,7 +336,9 @@ def test_what_is_dropped_is_in_no_log(server, capfd):
 
 
 def test_only_this_machine_can_ask(server):
-    assert server.server_address[0] == "127.0.0.1" and server.url == f"http://127.0.0.1:{server.server_port}/"
+    assert server.url == f"http://127.0.0.1:{server.server_port}/"
+    with pytest.raises((ConnectionError, TimeoutError)), socket.create_connection(("127.0.0.2", server.server_port), timeout=2):
+        pass
 
 
 def test_a_port_that_is_taken(server, result, capsys):
