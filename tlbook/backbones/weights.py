@@ -10,13 +10,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tlbook._files import replacing
+from tlbook._models import standard_settings
 from tlbook.backbones import networks
-from tlbook.backbones.networks import Info
+from tlbook.backbones.networks import Info, Packaged
 from tlbook.progress import bar
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
+
+    import keras
 
 _CHUNK = 2**16
 
@@ -41,8 +46,10 @@ def card() -> dict[str, Any]:
 def download(name: str, *, seconds: float = 3600.0, answer: float = 30.0, progress: bool = True) -> Path:
     """Fetch the weights of a backbone, for instance before a lesson without a network.
 
-    Weights that are on this machine are left as they are. The file appears
-    under its name only when it is whole and has the size and hash of its record.
+    Weights that are on this machine are left as they are; those that an
+    installed Python package carries are converted into a file that Keras reads.
+    The file appears under its name only when it is whole and what was fetched
+    has the size and hash of its record.
 
     Parameters
     ----------
@@ -66,11 +73,15 @@ def download(name: str, *, seconds: float = 3600.0, answer: float = 30.0, progre
         There is no backbone of that name.
     WeightsUnavailable
         No network, a server that does not answer, a download that takes too long,
-        a folder that cannot be written.
+        a folder that cannot be written; a package that is not installed, or whose
+        file is not the one that was published.
     """
     network = networks.info(name)
     path = network.path
     if path.is_file():
+        return path
+    if network.packaged:
+        _convert(network, network.packaged, path)
         return path
     if not network.address:
         raise WeightsUnavailable(f"{path} is missing from this installation of tlbook; install it again")
@@ -83,9 +94,70 @@ def download(name: str, *, seconds: float = 3600.0, answer: float = 30.0, progre
         raise WeightsUnavailable(
             f"the weights of {name} ({network.size / 1e6:.0f} MB) are not here and could not be downloaded. "
             f"Connect to a network, or put {network.file} into {path.parent} "
-            f"(the folder models/ below the one that KERAS_HOME names). {error}"
+            f"(the folder models/ below the one that KERAS_HOME names){_instead()}. {error}"
         ) from error
     return path
+
+
+def _instead() -> str:
+    """The network whose weights come with an extra of tlbook, and so need a package index only."""
+    known = (info for info in networks.NETWORKS.values() if info.packaged and info.packaged.is_extra)
+    return "".join(
+        f", or take {info.name}, " + ("which is here" if info.available else f"which comes with {info.how_to_get}")
+        for info in known
+    )
+
+
+def _convert(network: Info, packaged: Packaged, path: Path) -> None:
+    """Write the weights that a package carries into a file that Keras reads."""
+    source = packaged.path
+    if source is None:
+        raise WeightsUnavailable(
+            f"the weights of {network.name} ({network.size / 1e6:.0f} MB) come with a Python package that is not "
+            f"installed: {network.how_to_get}"
+        )
+    try:
+        content = _of_record(network, source)
+        with networks.same_random_state(), standard_settings():
+            model = network.graph(network.input_size)
+        networks.named(packaged.fill)(model, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, ".weights.h5") as temporary:
+            model.save_weights(temporary)
+    except WeightsUnavailable:
+        raise
+    except (OSError, ValueError) as error:
+        raise WeightsUnavailable(
+            f"the weights of {network.name} in {source} could not be converted into {path} "
+            f"(KERAS_HOME names the folder above models/): {error}"
+        ) from error
+
+
+def _of_record(network: Info, source: Path) -> bytes:
+    """The bytes of a package's file; a WeightsUnavailable where it has not the size or hash of its record."""
+    kind, _, expected = network.digest.partition(":")
+    if source.stat().st_size == network.size:  # before anything of it is read
+        content = source.read_bytes()
+        if hashlib.new(kind, content).hexdigest() == expected:
+            return content
+    raise WeightsUnavailable(
+        f"{source} is not the file of weights of {network.name} that was published ({kind} {expected[:12]}…, "
+        f"{network.size:,} bytes); uninstall that package and install it again: {network.how_to_get}"
+    )
+
+
+def check_values(network: Info, model: keras.Model) -> None:
+    """Raise a WeightsUnavailable where a model's weights are not those of its record; only of converted files."""
+    if network.packaged is None:
+        return
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    if digest.hexdigest() != network.packaged.values:
+        raise WeightsUnavailable(
+            f"{network.path} holds other weights of {network.name} than were converted from the published ones; "
+            "delete that file, so that they are converted anew"
+        )
 
 
 def _fetch(network: Info, path: Path, seconds: float, answer: float, progress: bool) -> None:
@@ -142,6 +214,8 @@ def _check(network: Info, path: Path) -> str:
     """SHA-256 of a file of weights; a WeightsUnavailable where it is not that of its record."""
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
+    if network.packaged:
+        return found  # their values are checked, once they are in a model
     kind, _, expected = (network.digest if network.address else f"sha256:{card()['sha256']}").partition(":")
     if not expected or hashlib.new(kind, content, usedforsecurity=False).hexdigest() == expected:
         return found

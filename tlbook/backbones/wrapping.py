@@ -114,6 +114,18 @@ def wrap(
     return Backbone(name, keras.Model(inputs, x, name=name), stages)
 
 
+def flat(model: keras.Model) -> keras.Model:
+    """The same model, with its weights, as one graph in which no model is nested."""
+    import keras
+
+    if not any(isinstance(layer, keras.Model) for layer in model.layers):
+        return model
+    inputs, copy = keras.Input(model.inputs[0].shape[1:], name="image"), _Copy()
+    outputs = copy.applied(model, inputs)
+    copy.take_weights(model.name)
+    return keras.Model(inputs, outputs, name=model.name)
+
+
 def _check_graph(model: Any) -> None:
     import keras
 

@@ -5,7 +5,8 @@
 >>> classifier.predict(result.model, ["holiday.jpg"]).labels  # doctest: +SKIP
 ('cat',)
 
-The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve`` call the functions of these names.
+The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve`` call the functions of these names, and
+``tlbook backbones`` calls :func:`compare_backbones`.
 """
 
 import tlbook._quiet  # noqa: F401  (before Keras)
@@ -13,12 +14,15 @@ from tlbook.classifier.choice import BackboneChoice, choose
 from tlbook.classifier.errors import InputError
 from tlbook.classifier.exporting import Exported, export, exported_names, run_exported
 from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
+from tlbook.classifier.ranking import BackboneComparison, Candidate, compare_backbones
 from tlbook.classifier.saved import Classifier, load, save
 from tlbook.classifier.serving import PhotoServer, serve
 from tlbook.classifier.training import Result, train
 
 __all__ = [
     "BackboneChoice",
+    "BackboneComparison",
+    "Candidate",
     "Classifier",
     "Evaluation",
     "Exported",
@@ -27,6 +31,7 @@ __all__ = [
     "Predictions",
     "Result",
     "choose",
+    "compare_backbones",
     "evaluate",
     "export",
     "exported_names",

@@ -8,7 +8,6 @@ the bytes of photos on their way, the photos that wait and, since a small file c
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import socket
 import threading
@@ -181,7 +180,7 @@ class PhotoServer:
         BadImage
             The bytes are no photo that can be read.
         """
-        with open_image(io.BytesIO(photo)) as opened:
+        with open_image(photo) as opened:
             large = opened.width * opened.height >= _LARGE
         with self._large if large else nullcontext():
             image = pixels(photo, self.classifier.input_size, self.classifier.white)

@@ -67,6 +67,7 @@ from tlbook.evaluation.runs import (
     variance_components,
 )
 from tlbook.evaluation.test_time import average_views
+from tlbook.evaluation.transferability import h_score, knn_predictions, leep, logme, probe_predictions
 
 __all__ = [
     "CalibrationTest",
@@ -100,10 +101,14 @@ __all__ = [
     "f1_score",
     "fit_temperature",
     "group_accuracy",
+    "h_score",
     "holm",
     "images_needed",
     "images_needed_paired",
+    "knn_predictions",
+    "leep",
     "log_loss",
+    "logme",
     "mcnemar",
     "mean_cost",
     "pack_right",
@@ -113,6 +118,7 @@ __all__ = [
     "precision_recall_curve",
     "predictions",
     "probabilities",
+    "probe_predictions",
     "recall",
     "reliability",
     "roc_auc",

@@ -48,6 +48,7 @@ TESTS = {
     "reference": ("reference",),
     "prevalence": ("prevalence",),
     "test_time": ("test_time",),
+    "transferability": ("transferability",),
 }
 CPU_SECONDS = 240  # a mutant that runs longer has broken a loop's end, and counts as noticed
 
@@ -102,6 +103,13 @@ EQUIVALENT: dict[str, str] = {
     "calibration.fit_temperature: 1 / _LOWEST → 2 / _LOWEST (2)": _ROOT,
     "calibration.fit_temperature: 1 / _HIGHEST → 0 / _HIGHEST (2)": _ROOT,
     "calibration.fit_temperature: xtol=1e-12 → xtol=1.1000000000000002e-12": _ROOT,
+    "transferability.: _LEAST = 1e-10 → _LEAST = 1.1000000000000001e-10": _ROOT,
+    "transferability._log_evidence: s.max() → s.min()": _ROOT,
+    "transferability._log_evidence: np.linspace(np.log(_LEAST), -np.log(_LEAST), 200) → "
+    "np.linspace(np.log(_LEAST), -np.log(_LEAST), 400)": _ROOT,
+    "transferability._log_evidence: grid[1] → grid[2]": _ROOT,
+    "transferability.leep: y.max() + 1 → y.max() + 2": "a class without images has no share in anything",
+    "transferability.probe_predictions: max_iter=2000 → max_iter=4000": "the solver ends long before either",
 }
 
 OPERATORS = {

