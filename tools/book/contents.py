@@ -30,7 +30,7 @@ The rules, which `complaints` and the tests in tests/book hold:
       :::
 
 - A quiz, in a Markdown cell before the take-away that starts with `## Check yourself`: three or four questions in the form
-  of book/evaluation.ipynb. The wrong options are misconceptions, and the answer says of each what is wrong with it. It folds
+  of book/measure.ipynb. The wrong options are misconceptions, and the answer says of each what is wrong with it. It folds
   without a script, on Colab too, so it holds no roles or directives (tests/book/test_quizzes.py).
 - Terms are defined in book/glossary.md, papers in book/references.bib; another page is linked by `[text](sketches.ipynb)`.
 """

@@ -1,4 +1,4 @@
-"""What the chapter on evaluation shows stays true: leaks that lie, a shortcut that is learned, wrong labels that are found.
+"""What the chapter Distrust shows stays true: leaks that lie, a shortcut that is learned, wrong labels that are found.
 
 Each demonstration rests on probes on features of the sketches. The bars are those of the text, and lie well below (or
 above) what was seen over seeds.

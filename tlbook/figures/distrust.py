@@ -1,4 +1,4 @@
-"""Figures of the chapter on evaluation: what is reported and what is true, accuracy on every dial."""
+"""Figures of the chapter Distrust: what is reported and what is true, accuracy on every dial."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Figures of the chapter on evaluation: what they draw is what they were given."""
+"""Figures of the chapter Distrust: what they draw is what they were given."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from tlbook.evaluation import wilson
-from tlbook.figures import evaluation as figures
+from tlbook.figures import distrust as figures
 
 
 def labels_of(axes):
