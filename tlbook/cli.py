@@ -179,8 +179,8 @@ def _why_not_keras() -> str | None:
         return f"KERAS_BACKEND={name}: {name} {why}; unset it, or set it to tensorflow"
     try:
         import tlbook.classifier  # noqa: F401
-    except (ImportError, ValueError) as error:  # as where keras.json names a backend that is not there
-        return f"Keras cannot be started ({' '.join(str(error).split())[:300]}); set KERAS_BACKEND=tensorflow"
+    except (ImportError, OSError, ValueError) as error:  # as where keras.json names a backend that is not there
+        return f"Keras cannot be started: {' '.join(str(error).split())[:300]}"
     return None
 
 
