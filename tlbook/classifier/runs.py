@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +69,19 @@ class RunFolder:
         self.result, self.checkpoint = folder / _RESULT, folder / _CHECKPOINT
         self._steps = folder / _STEPS
         self._steps.mkdir(exist_ok=True)
+
+    @contextmanager
+    def somewhere_to_pass(self) -> Iterator[None]:
+        """Let Keras put its passing files here, where the machine has no folder for such."""
+        before = tempfile.tempdir
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError:
+            tempfile.tempdir = os.path.abspath(self._steps)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
     def step(self, name: str, compute: Callable[[], Any]) -> Any:
         """The value of a step, computed now or before the run was killed; it can be written as JSON."""
@@ -233,8 +247,8 @@ def open_run(
                     say(f"{folder.name} is of a run with other photos or options; this one starts anew")
                 clear(folder, keep=True)
                 write_state(folder / _STATE, {"key": key})
-            if not force and (left := [name for name in FILES if not (out / name).exists()]) and len(left) < len(FILES):
-                say(f"{', '.join(left)} of the result in {out} is missing; the result is made anew")
+            if not force and (gone := [name for name in FILES if not (out / name).exists()]) and len(gone) < len(FILES):
+                say(f"{', '.join(gone)} of the result in {out} is missing; the result is made anew")
         try:
             yield RunFolder(out, folder, key, resumed)
         except InputError:  # nothing to go on with: what was given has to change

@@ -315,7 +315,7 @@ BARE = """
 import os, sys
 import pwd, tempfile
 if "no temp" in sys.argv:
-    tempfile.tempdir = "/nowhere"
+    tempfile._candidate_tempdir_list = lambda: ["/nowhere"]
 else:
     del os.environ["HOME"]
     def unknown(*_):
