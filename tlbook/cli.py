@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -150,6 +151,17 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _find_temporary_folder(out: str) -> None:
+    """Let packages put passing files beside the result, where the machine has no folder for such: TensorFlow needs one."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        here = os.path.abspath(out)
+        while not os.path.isdir(here):
+            here = os.path.dirname(here)
+        tempfile.tempdir = here
+
+
 @contextmanager
 def _quick_to_leave() -> Iterator[None]:
     """Let Ctrl-C end the process at once while packages are imported, of which some turn the interruption into errors."""
@@ -200,6 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = "tlbook: interrupted" + (
         "; the same command goes on from here" if given["command"] == "train" else ""
     )
+    if given["command"] == "train":
+        _find_temporary_folder(given["out"])
     with _quick_to_leave():
         if why := _why_not_keras():
             _note(f"tlbook: {why}")

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -69,19 +68,6 @@ class RunFolder:
         self.result, self.checkpoint = folder / _RESULT, folder / _CHECKPOINT
         self._steps = folder / _STEPS
         self._steps.mkdir(exist_ok=True)
-
-    @contextmanager
-    def somewhere_to_pass(self) -> Iterator[None]:
-        """Let Keras put its passing files here, where the machine has no folder for such."""
-        before = tempfile.tempdir
-        try:
-            tempfile.gettempdir()
-        except FileNotFoundError:
-            tempfile.tempdir = os.path.abspath(self._steps)
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
 
     def step(self, name: str, compute: Callable[[], Any]) -> Any:
         """The value of a step, computed now or before the run was killed; it can be written as JSON."""

@@ -187,8 +187,7 @@ def train(
                 say(f"going on from {run.folder.name}")
             run.add("reading", wall, process)
             _say_what_was_read(given, say)
-            with run.somewhere_to_pass():
-                metrics = Stages(run, given, keyed, done, progress, say).run()
+            metrics = Stages(run, given, keyed, done, progress, say).run()
     return Result(out, metrics)
 
 
