@@ -84,5 +84,7 @@ def _is_no_note_on_tracing(record: logging.LogRecord) -> bool:
 
 logging.getLogger("tensorflow").addFilter(_is_no_note_on_tracing)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if os.path.expanduser("~").startswith("~"):  # no home: Keras would make a folder that is really called ~
+    os.environ.setdefault("KERAS_HOME", os.path.join(os.environ.get("TMPDIR", "/tmp"), ".keras"))
 if "tensorflow" not in sys.modules and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
     sys.meta_path.insert(0, _QuietImports)

@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -164,6 +165,17 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _find_temporary_folder(out: str) -> None:
+    """Let packages put passing files beside the result, where the machine has no folder for such: TensorFlow needs one."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        here = os.path.abspath(out)
+        while not os.path.isdir(here):
+            here = os.path.dirname(here)
+        tempfile.tempdir = here
+
+
 @contextmanager
 def _quick_to_leave() -> Iterator[None]:
     """Let Ctrl-C end the process at once while packages are imported, of which some turn the interruption into errors."""
@@ -193,8 +205,8 @@ def _why_not_keras() -> str | None:
         return f"KERAS_BACKEND={name}: {name} {why}; unset it, or set it to tensorflow"
     try:
         import tlbook.classifier  # noqa: F401
-    except (ImportError, ValueError) as error:  # as where keras.json names a backend that is not there
-        return f"Keras cannot be started ({' '.join(str(error).split())[:300]}); set KERAS_BACKEND=tensorflow"
+    except (ImportError, OSError, ValueError) as error:  # as where keras.json names a backend that is not there
+        return f"Keras cannot be started: {' '.join(str(error).split())[:300]}"
     return None
 
 
@@ -214,6 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = "tlbook: interrupted" + (
         "; the same command goes on from here" if given["command"] == "train" else ""
     )
+    if given["command"] == "train":
+        _find_temporary_folder(given["out"])
     with _quick_to_leave():
         if why := _why_not_keras():
             _note(f"tlbook: {why}")

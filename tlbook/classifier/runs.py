@@ -206,8 +206,9 @@ def open_run(
     folder = state_folder(out)
     with writing(out):
         if (metrics := check_place(out, key, force)) is not None:
-            if folder.is_dir() and _is_ours(folder) and (read_state(folder / _STATE) or {}).get("key") == key:
-                clear(folder)  # killed between the last two steps
+            for left in [folder, *([out.with_name(f"{out.name}.{_INSIDE}")] if out.name else [])]:
+                if left.is_dir() and _is_ours(left) and (read_state(left / _STATE) or {}).get("key") == key:
+                    clear(left)  # killed between the last two steps
             yield metrics
             return
         if os.path.lexists(folder) and (not folder.is_dir() or folder.is_symlink() or not _is_ours(folder)):
@@ -232,8 +233,8 @@ def open_run(
                     say(f"{folder.name} is of a run with other photos or options; this one starts anew")
                 clear(folder, keep=True)
                 write_state(folder / _STATE, {"key": key})
-            if not force and (left := [name for name in FILES if not (out / name).exists()]) and len(left) < len(FILES):
-                say(f"{', '.join(left)} of the result in {out} is missing; the result is made anew")
+            if not force and (gone := [name for name in FILES if not (out / name).exists()]) and len(gone) < len(FILES):
+                say(f"{', '.join(gone)} of the result in {out} is missing; the result is made anew")
         try:
             yield RunFolder(out, folder, key, resumed)
         except InputError:  # nothing to go on with: what was given has to change
