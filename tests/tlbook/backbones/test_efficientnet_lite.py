@@ -200,7 +200,9 @@ def test_engines_agree(pretrained, with_head):
 
 
 def test_only_a_network_with_a_head_gives_one():
-    with pytest.raises(ValueError, match="mobilenet_075 have no classifier; those of efficientnet_lite0, efficientnet_lite1"):
+    with pytest.raises(
+        ValueError, match="mobilenet_075 have no classifier; those of efficientnet_lite0, efficientnet_lite1"
+    ):
         backbones.load_head("mobilenet_075")
 
 
