@@ -187,7 +187,7 @@ _RECORDS = (
         address="",
         file="sketchnet-1.weights.h5",
         size=1_510_232,
-        default_for=("sketches",),
+        default_for=("sketches", "sketches-2"),
     ),
     Info(
         name="mobilenet_v2_035",
