@@ -176,3 +176,26 @@ def test_dry_run_computes_nothing(monkeypatch, capsys):
     monkeypatch.setattr(runner, "compute", None)
     command.main()
     assert "fine-tuning-photos: 0 of 67 rows are missing" in capsys.readouterr().out
+
+
+def test_rates_of_the_headline_are_chosen_on_validation_data():
+    from experiments import headline
+
+    record = results.load("headline")
+    for method in headline.GRIDS:
+        tried = sorted(record.select(part="choice", method=method), key=lambda row: float(row["rate"]))
+        assert all("test_accuracy" not in row for row in tried)
+        losses = [row["validation_loss"] for row in tried]
+        best = losses.index(min(losses))
+        assert 0 < best < len(tried) - 1, method  # else the grid has to go on
+        runs = record.select(part="test", method=method)
+        assert set(runs.column("learning_rate")) == {float(tried[best]["rate"])}
+        assert headline.CHOICE_SEED not in runs.options("seed")
+
+
+def test_a_rate_of_the_headline_needs_the_whole_grid(monkeypatch):
+    from experiments import headline
+
+    monkeypatch.setitem(headline.GRIDS, "head only", [1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
+    with pytest.raises(ValueError, match="head only has 4 of 5 rates"):
+        headline.chosen("head only")

@@ -32,6 +32,7 @@ def test_a_release_is_complete(built):
     "name",
     [
         "tlbook/data/sketches-1.zip",
+        "tlbook/data/sketches-2.zip",
         "tlbook/data/sketchnet-1.weights.h5",
         "tlbook/_results/comparison.json",
         "tlbook/hosted.py",

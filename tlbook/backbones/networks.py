@@ -293,7 +293,7 @@ _RECORDS = (
         stages=("stage1", "stage2", "stage3", "stage4"),
         file="sketchnet-1.weights.h5",
         size=1_510_232,
-        default_for=("sketches",),
+        default_for=("sketches", "sketches-2"),
     ),
     _lite(
         0,

@@ -69,6 +69,14 @@ NAMED = {
         classes={"cat": "cat", "dog": "dog"},
         factors="factors.csv",
     ),
+    "sketches-2": Published(
+        origin="drawn by tlbook.sketches, release 2: test drawings that nothing was tuned on",
+        manifest="sketches-2.sha256",
+        archive="sketches-2.zip",
+        classes={"cat": "cat", "dog": "dog"},
+        splits={"test": "test"},
+        factors="factors.csv",
+    ),
     "photos": Published(
         origin="Kaggle cats-vs-dogs, the 3,000 photos of cats_and_dogs_filtered",
         manifest="photos.sha256",

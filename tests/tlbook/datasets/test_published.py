@@ -255,7 +255,7 @@ def test_cache_folder(monkeypatch, tmp_path):
 
 
 def test_names():
-    assert datasets.names() == ("sketches", "photos", "oxford")
+    assert datasets.names() == ("sketches", "sketches-2", "photos", "oxford")
 
 
 @pytest.mark.parametrize("options", [{"seed": 1}, {"fractions": (0.8, 0.1, 0.1)}])

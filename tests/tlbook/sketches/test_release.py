@@ -1,4 +1,4 @@
-"""The frozen release: its files, its records, and what its factors give away."""
+"""The frozen releases: their files, their records, and what their factors give away."""
 
 import csv
 import hashlib
@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlbook import sketches
-from tlbook.sketches import FACTORS, RELEASE, Choice, cues
+from tlbook import datasets, sketches
+from tlbook.sketches import FACTORS, RELEASE, Choice, cues, parse
 
 DATA = Path(sketches.__file__).resolve().parents[1] / "data"
 SIZES = {"train": 240, "validation": 200, "test": 1000}
+SECOND = "sketches-2"  # test drawings alone
+SECOND_SIZE = 450
+RELEASES = {RELEASE: SIZES, SECOND: {"test": SECOND_SIZE}}
 # Random words about seeds and places; the species itself; what the scene's chance decides.
 NOT_CUES = {"species", "fur_seed", "scene_seed", "noise_seed", "chance"}
 BEST_SINGLE_FACTOR = 0.88
@@ -25,6 +28,12 @@ def script():
     from tools.data import make_sketches
 
     return make_sketches
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def release(request):
+    with zipfile.ZipFile(DATA / f"{request.param}.zip") as opened:
+        yield request.param, opened
 
 
 @pytest.fixture(scope="module")
@@ -41,34 +50,75 @@ def table(split):
 # ---- files ----
 
 
-def test_archive_fits_and_every_file_is_in_the_manifest(archive):
-    path = DATA / f"{RELEASE}.zip"
-    assert path.stat().st_size <= 8_000_000
-    listed = sketches.read_manifest((DATA / f"{RELEASE}.sha256").read_text("ascii"))
+def second():
+    """Records of the second release."""
+    with zipfile.ZipFile(DATA / f"{SECOND}.zip") as opened:
+        return [parse(row) for row in csv.DictReader(io.StringIO(opened.read("factors.csv").decode("ascii")))]
+
+
+def test_archive_fits_and_every_file_is_in_the_manifest(release):
+    name, archive = release
+    path = DATA / f"{name}.zip"
+    assert path.stat().st_size <= {RELEASE: 8_000_000, SECOND: 1_550_000}[name]
+    listed = sketches.read_manifest((DATA / f"{name}.sha256").read_text("ascii"))
     assert listed.pop(path.name) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert set(listed) == set(archive.namelist())
     for name, digest in listed.items():
         assert hashlib.sha256(archive.read(name)).hexdigest() == digest
 
 
-def test_layout_and_sizes(archive):
+def test_layout_and_sizes(release):
+    sizes, archive = RELEASES[release[0]], release[1]
     names = [name for name in archive.namelist() if name != "factors.csv"]
-    for split, size in SIZES.items():
+    for split, size in sizes.items():
         for species in ("cat", "dog"):
             wanted = [f"{split}/{species}/{i:04d}.jpg" for i in range(size // 2)]
             assert [n for n in names if n.startswith(f"{split}/{species}/")] == wanted
-    assert len(names) == sum(SIZES.values())
+    assert len(names) == sum(sizes.values())
     picture = Image.open(io.BytesIO(archive.read(names[0])))
     assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (96, 96))
 
 
 def test_no_drawing_is_in_two_places():
-    seen = [record for split in SIZES for record in sketches.release_factors(split)]
+    seen = [record for split in SIZES for record in sketches.release_factors(split)] + second()
+    assert len(seen) == sum(SIZES.values()) + SECOND_SIZE
     assert len(set(seen)) == len(seen)
     assert len({r.fur_seed for r in seen}) == len(seen)
 
 
-def test_records_name_every_factor(archive):
+def test_no_two_files_show_the_same_picture():
+    loaded = [split for name in ("sketches", SECOND) for split in datasets.load(name).splits.values()]
+    hashes = [each for split in loaded for each in split.hashes]
+    assert len(set(hashes)) == len(hashes) == sum(SIZES.values()) + SECOND_SIZE
+
+
+def test_the_second_release_is_loaded_as_a_test_set_with_its_factors():
+    data = datasets.load(SECOND)
+    assert [len(split) for split in data.splits.values()] == [0, 0, SECOND_SIZE]
+    assert data.class_names == datasets.load("sketches").class_names == ("cat", "dog")
+    assert np.bincount(data.test.labels).tolist() == [SECOND_SIZE // 2] * 2
+    assert [parse(row) for row in data.test.factors] == second()
+    assert data.test.take(2).images(96).shape == (2, 96, 96, 3)
+
+
+def test_both_test_sets_come_from_the_same_distributions():
+    """Kolmogorov-Smirnov for numbers, chi-square for words; the level is shared among the factors (Bonferroni)."""
+    stats = pytest.importorskip("scipy.stats")
+    first, other = sketches.release_factors("test"), second()
+    p_values = {}
+    for name, spec in FACTORS.items():
+        a, b = [r[name] for r in first], [r[name] for r in other]
+        if isinstance(spec, Choice):
+            words = sorted({*a, *b})
+            counts = [[each.count(word) for word in words] for each in (a, b)]
+            p_values[name] = stats.chi2_contingency(counts).pvalue if len(words) > 1 else 1.0
+        else:
+            p_values[name] = stats.ks_2samp(a, b).pvalue
+    assert min(p_values.values()) > 0.05 / len(p_values), min(p_values, key=p_values.get)
+
+
+def test_records_name_every_factor(release):
+    archive = release[1]
     rows = list(csv.DictReader(io.StringIO(archive.read("factors.csv").decode("ascii"))))
     assert list(rows[0]) == ["file", *FACTORS]
     assert [row["file"] for row in rows] == archive.namelist()[1:]
@@ -76,9 +126,10 @@ def test_records_name_every_factor(archive):
         assert row["file"].split("/")[1] == row["species"]
 
 
-@pytest.mark.parametrize("split", SIZES)
-def test_drawing_again_gives_the_shipped_pictures(split, archive):
-    records = sketches.release_factors(split)
+@pytest.mark.parametrize(("name", "split"), [(name, split) for name, sizes in RELEASES.items() for split in sizes])
+def test_drawing_again_gives_the_shipped_pictures(name, split):
+    records = sketches.release_factors(split) if name == RELEASE else second()
+    archive = zipfile.ZipFile(DATA / f"{name}.zip")
     names = [n for n in archive.namelist() if n.startswith(f"{split}/")]
     for k in np.linspace(0, len(names) - 1, 12).astype(int):
         shipped = np.asarray(Image.open(io.BytesIO(archive.read(names[k]))), dtype=float)
@@ -148,9 +199,18 @@ def test_every_word_that_one_class_uses_often_the_other_uses_too(name):
 # ---- the script that makes it ----
 
 
-def test_the_script_makes_the_same_records(script, archive):
-    assert script.factors_csv(script.release_records()) == archive.read("factors.csv")
-    assert {split: 2 * n for split, n in script.PER_CLASS.items()} == SIZES
+def test_the_script_makes_the_same_records(script, release):
+    name, archive = release
+    assert script.factors_csv(script.release_records(name)) == archive.read("factors.csv")
+    per_class = script.RELEASES[name]["per_class"]
+    assert {split: 2 * n for split, n in per_class.items()} == RELEASES[name]
+
+
+def test_the_releases_have_seeds_of_their_own(script):
+    seeds = [
+        one["seed"] + sketches.SPLITS.index(split) for one in script.RELEASES.values() for split in one["per_class"]
+    ]
+    assert len(set(seeds)) == len(seeds) == 4
 
 
 def test_the_script_notices_every_kind_of_difference(script, archive, tmp_path):
@@ -178,22 +238,31 @@ def test_the_script_notices_every_kind_of_difference(script, archive, tmp_path):
 
 
 def test_the_script_writes_whole_files_and_says_what_it_found(script, tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["make_sketches.py", *arguments])
+        return script.main(), capsys.readouterr().out
+
+    small = {
+        "sketches-1": {"seed": 5, "per_class": {"train": 2, "validation": 1, "test": 1}},
+        "sketches-2": {"seed": 9, "per_class": {"test": 2}},
+    }
     monkeypatch.setattr(script, "DATA", tmp_path)
-    monkeypatch.setattr(script, "PER_CLASS", {"train": 2, "validation": 1, "test": 1})
-    monkeypatch.setattr("sys.argv", ["make_sketches.py", "--workers", "1"])
-    assert script.main() == 1
-    assert "no shipped release" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", ["make_sketches.py", "--workers", "1", "--write"])
-    assert script.main() == 0
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{RELEASE}.sha256", f"{RELEASE}.zip"]
-    monkeypatch.setattr("sys.argv", ["make_sketches.py", "--workers", "2"])
-    capsys.readouterr()
-    assert script.main() == 0
-    assert "byte for byte: 8 drawings" in capsys.readouterr().out
-    monkeypatch.setattr(script, "SEED", script.SEED + 1)
-    assert script.main() == 1
-    assert "different: 9 of 9 files" in capsys.readouterr().out
-    with (tmp_path / f"{RELEASE}.zip").open("ab") as file:
+    monkeypatch.setattr(script, "RELEASES", small)
+    status, said = run("--workers", "1")
+    assert status == 1 and said.count("no shipped release") == 2
+    assert [run("--workers", "1", "--write", name)[0] for name in small] == [0, 0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{name}.{end}" for name in small for end in ("sha256", "zip")
+    ]
+    status, said = run("--workers", "1")
+    assert status == 0
+    assert "sketches-1: same, byte for byte: 8 drawings" in said and "sketches-2: same, byte for byte: 4" in said
+    monkeypatch.setitem(small["sketches-2"], "seed", 10)
+    status, said = run("--workers", "1")
+    assert status == 1
+    assert "sketches-1: same" in said and "sketches-2: different: 5 of 5 files" in said
+    with (tmp_path / "sketches-1.zip").open("ab") as file:
         file.write(b"!")
-    assert script.main() == 1
-    assert "not the one in its manifest" in capsys.readouterr().out
+    status, said = run("--workers", "1")
+    assert status == 1
+    assert "sketches-1: the shipped archive is not the one in its manifest" in said
