@@ -93,7 +93,7 @@ def failed_cells(run: subprocess.Popen, folder) -> tuple[int, set[int], str]:
     return run.returncode, failed, printed
 
 
-ALWAYS = ("feature-extraction-or-fine-tuning", "own-photos")  # the quickest
+ALWAYS = ("why-it-transfers", "own-photos")  # the quickest
 
 
 @pytest.fixture(

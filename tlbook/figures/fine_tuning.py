@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import one_of, some
@@ -176,7 +176,8 @@ def differences(
     """What was found of each difference and what could have been found: a line a comparison, a panel a family of them.
 
     A dot with its interval is filled where the first is better (green), a diamond where it is worse
-    (vermilion), open and grey where one cannot tell; two ticks mark the smallest difference that would have been
+    (vermilion), a square where the first is shown to lose less than the margin of the comparison (blue), open and
+    grey where one cannot tell; two ticks mark the smallest difference that would have been
     found with 80 % power. At the right stands the difference.
 
     Parameters
@@ -203,6 +204,7 @@ def differences(
     kinds = {
         "better": {"color": PALETTE["green"], "marker": "o", "markerfacecolor": PALETTE["green"]},
         "worse": {"color": PALETTE["vermilion"], "marker": "D", "markerfacecolor": PALETTE["vermilion"]},
+        "loses less than the margin": {"color": PALETTE["blue"], "marker": "s", "markerfacecolor": PALETTE["blue"]},
         "cannot tell": {"color": "#777777", "marker": "o", "markerfacecolor": "white"},
     }
     figure, (axes,) = new_figure(8.0, 1.2 + 0.3 * len(names), 1, len(panels), sharey=True)
@@ -210,7 +212,9 @@ def differences(
     for place, (title, tests) in zip(axes, panels.items(), strict=True):
         for name, test in tests.items():
             row, value = names.index(name), test.difference.value
-            kind = "cannot tell" if test.winner is None else "better" if value > 0 else "worse"
+            kind = "better" if value > 0 else "worse"
+            if test.winner is None:
+                kind = "loses less than the margin" if test.names[0] in test.non_inferior else "cannot tell"
             if abs(value) <= limit:
                 look = {"capsize": 0, "linestyle": "none", "markersize": 6, "zorder": 3}
                 drawn = summary(test.difference, "differences")
@@ -225,7 +229,7 @@ def differences(
                 )
                 legend.setdefault("could have been found", ticks[0])
             edge = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-            place.annotate(f"{100 * value:+.1f}".replace("-", "−"), (1, row), **edge, va="center", fontsize=10)
+            place.annotate(f"{100 * value:+z.1f}".replace("-", "−"), (1, row), **edge, va="center", fontsize=10)
         place.axvline(0, color="#666666", linewidth=1, zorder=1)
         place.set_xlim(-1.04 * limit, 1.04 * limit)
         place.set_title(title, fontsize=11)
@@ -432,6 +436,9 @@ def range_test(rates: Sequence[float], losses: Sequence[float], *, window: int =
     axes.plot(rates, losses, ".", color="#888888", markersize=5, label="a step's batch")
     axes.plot(rates, middle, color=PALETTE["blue"], label=f"median of {window} steps")
     axes.set(xscale="log", yscale="log", xlabel="learning rate of the step", ylabel="training loss (nats)")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper left")
     return figure
 

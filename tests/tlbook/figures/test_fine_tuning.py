@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -119,6 +121,26 @@ def test_differences_show_what_was_found_and_what_could_have_been():
         differences({"one": {}}, limit=0.1)
     with pytest.raises(ValueError, match="the panels have"):
         differences({"one": tests}, limit=0.1, order=["good"])
+
+
+def test_differences_below_the_margin_are_no_cannot_tell():
+    base = flags(0.8, 0)
+    almost = base.copy()
+    almost[:, :2] = ~almost[:, :2]  # two of many images the other way
+    test = compare_runs(almost, base, margin=0.2)
+    assert test.winner is None
+    figure = differences({"one": {"close": test}}, limit=0.2)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "loses less than the margin",
+        "could have been found",
+    ]
+
+
+def test_differences_have_no_negative_zero():
+    base = flags(0.8, 0)
+    test = compare_runs(base, base)
+    less = dataclasses.replace(test, difference=dataclasses.replace(test.difference, value=-1e-4))
+    assert "+0.0" in texts(differences({"one": {"same": less}}, limit=0.2).axes[0])
 
 
 def test_test_sets_are_not_joined():
