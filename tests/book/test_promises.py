@@ -93,7 +93,7 @@ def outcome(run: subprocess.Popen, folder) -> tuple[int, set[tuple[str, int]], s
     return run.returncode, failed, printed
 
 
-ALWAYS = ("feature-extraction-or-fine-tuning", "own-photos")  # the quickest that train a probe
+ALWAYS = ("measure", "why-it-transfers")  # the quickest that train a probe
 
 
 def test_a_changed_promise_fails_where_it_stands_and_nowhere_else(tmp_path):

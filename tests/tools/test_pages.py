@@ -78,6 +78,14 @@ def test_a_figure_has_a_number_that_can_be_linked_to(edition):
     assert "Fig. 1" not in page(edition, "api")
 
 
+def test_the_number_of_a_figure_stands_before_its_caption_and_sphinx_counts_no_other():
+    caption = '<figcaption>\n<p><span class="caption-number">Fig. 1 </span><span class="caption-text">Dots.</span></p>'
+    said = finish_pages.numbered(f'<img alt="A" src="a.png" />\n<figure>\n<img alt="B" src="b.png" />\n{caption}')
+    words = re.sub(r"<[^>]+>", "", said)
+    assert words.split() == ["Fig.", "1", "Fig.", "2", "Dots."]
+    assert '<p class="figure-number" id="figure-2"><a href="#figure-2">Fig. 2</a> <span class="caption-text">' in said
+
+
 def test_long_lines_go_on_below_themselves_and_columns_stay(edition):
     block = '<div class="highlight"><pre><span></span>{}</pre></div>'
     code = '<span class="k">if</span> x:\n<span class="w">    </span><span class="n">go_on</span>()\n\n    y\n'

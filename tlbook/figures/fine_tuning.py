@@ -1,4 +1,4 @@
-"""Figures of the chapter on fine-tuning: what each strategy trains, what it gains and costs, where a learning rate destroys."""
+"""Figures of the chapters on fine-tuning: what each way trains, what it gains and costs, where a learning rate destroys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import one_of, some
 from tlbook.evaluation import PairedTest
-from tlbook.plotting.marks import band, error_bars, result_rows
+from tlbook.plotting.marks import band, class_dots, error_bars, result_rows
 from tlbook.plotting.style import (
     DOTTED,
     FROZEN,
@@ -29,11 +30,15 @@ from tlbook.plotting.style import (
 __all__ = [
     "by_test_set",
     "differences",
+    "feature_planes",
+    "range_test",
     "rate_sweep",
     "schedule_curves",
     "statistics_moved",
     "strategy_costs",
     "training_plan",
+    "two_modes",
+    "two_phases",
 ]
 
 
@@ -171,7 +176,8 @@ def differences(
     """What was found of each difference and what could have been found: a line a comparison, a panel a family of them.
 
     A dot with its interval is filled where the first is better (green), a diamond where it is worse
-    (vermilion), open and grey where one cannot tell; two ticks mark the smallest difference that would have been
+    (vermilion), a square where the first is shown to lose less than the margin of the comparison (blue), open and
+    grey where one cannot tell; two ticks mark the smallest difference that would have been
     found with 80 % power. At the right stands the difference.
 
     Parameters
@@ -198,6 +204,7 @@ def differences(
     kinds = {
         "better": {"color": PALETTE["green"], "marker": "o", "markerfacecolor": PALETTE["green"]},
         "worse": {"color": PALETTE["vermilion"], "marker": "D", "markerfacecolor": PALETTE["vermilion"]},
+        "loses less than the margin": {"color": PALETTE["blue"], "marker": "s", "markerfacecolor": PALETTE["blue"]},
         "cannot tell": {"color": "#777777", "marker": "o", "markerfacecolor": "white"},
     }
     figure, (axes,) = new_figure(8.0, 1.2 + 0.3 * len(names), 1, len(panels), sharey=True)
@@ -205,7 +212,9 @@ def differences(
     for place, (title, tests) in zip(axes, panels.items(), strict=True):
         for name, test in tests.items():
             row, value = names.index(name), test.difference.value
-            kind = "cannot tell" if test.winner is None else "better" if value > 0 else "worse"
+            kind = "better" if value > 0 else "worse"
+            if test.winner is None:
+                kind = "loses less than the margin" if test.names[0] in test.non_inferior else "cannot tell"
             if abs(value) <= limit:
                 look = {"capsize": 0, "linestyle": "none", "markersize": 6, "zorder": 3}
                 drawn = summary(test.difference, "differences")
@@ -220,7 +229,7 @@ def differences(
                 )
                 legend.setdefault("could have been found", ticks[0])
             edge = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-            place.annotate(f"{100 * value:+.1f}".replace("-", "−"), (1, row), **edge, va="center", fontsize=10)
+            place.annotate(f"{100 * value:+z.1f}".replace("-", "−"), (1, row), **edge, va="center", fontsize=10)
         place.axvline(0, color="#666666", linewidth=1, zorder=1)
         place.set_xlim(-1.04 * limit, 1.04 * limit)
         place.set_title(title, fontsize=11)
@@ -364,4 +373,134 @@ def schedule_curves(rates: Mapping[str, Sequence[float]]) -> Figure:
     axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     axes.set(xlabel="step", ylabel="learning rate")
     axes.legend(loc="best")
+    return figure
+
+
+@styled
+def two_phases(
+    start: Mapping[str, float], head: Mapping[str, Sequence[float]], everything: Mapping[str, Sequence[float]]
+) -> Figure:
+    """One curve of two trainings: the head alone, then everything, with a line where the second begins.
+
+    Parameters
+    ----------
+    start : mapping of str to float
+        ``loss`` and ``accuracy`` on validation images before any training, as from ``model.evaluate``.
+    head, everything : mapping of str to sequence of float
+        What ``fit`` records of the two trainings: ``loss``, ``accuracy`` and the same with ``val_``.
+
+    Raises
+    ------
+    ValueError
+        A training without an epoch.
+    """
+    first, second = len(head["loss"]), len(everything["loss"])
+    if not first or not second:
+        raise ValueError(f"two_phases: {first} and {second} epochs; each training needs one at least")
+    figure, (places,) = new_figure(7.0, 3.2, 1, 2)
+    marks: dict[str, Any] = {}
+    for place, quantity in zip(places, ("loss", "accuracy"), strict=True):
+        training, validation = looks(2)
+        curves = [*head[quantity], *everything[quantity]]
+        held = [start[quantity], *head[f"val_{quantity}"], *everything[f"val_{quantity}"]]
+        (marks["training"],) = place.plot(range(1, len(curves) + 1), curves, markersize=4, **training)
+        (marks["validation"],) = place.plot(range(len(held)), held, markersize=4, **validation)
+        marks["from here everything trains"] = place.axvline(first, color=INK, linewidth=1.5, linestyle="--")
+        place.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+        place.set(xlabel="epoch", ylabel="accuracy (%)" if quantity == "accuracy" else "loss (nats)")
+    percent_axis(places[1])
+    figure.legend(marks.values(), marks.keys(), loc="outside upper center", ncols=len(marks))
+    return figure
+
+
+@styled
+def range_test(rates: Sequence[float], losses: Sequence[float], *, window: int = 5) -> Figure:
+    """The loss of each step of a learning-rate range test, and its running median.
+
+    Parameters
+    ----------
+    rates, losses : sequence of float
+        One of each a step, in the order of the steps.
+    window : int
+        Steps that a median is taken over.
+
+    Raises
+    ------
+    ValueError
+        Not as many losses as rates, or fewer than the window has.
+    """
+    if len(rates) != len(losses) or len(rates) < window:
+        raise ValueError(f"range_test: {len(rates)} rates and {len(losses)} losses for medians over {window} steps")
+    middle = [np.median(losses[max(0, i - window // 2) : i + window // 2 + 1]) for i in range(len(losses))]
+    figure, ((axes,),) = new_figure(6.4, 3.3)
+    axes.plot(rates, losses, ".", color="#888888", markersize=5, label="a step's batch")
+    axes.plot(rates, middle, color=PALETTE["blue"], label=f"median of {window} steps")
+    axes.set(xscale="log", yscale="log", xlabel="learning rate of the step", ylabel="training loss (nats)")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def two_modes(training: NDArray[Any], inference: Sequence[float], *, xlabel: str) -> Figure:
+    """What a network answers to a few images in training mode, in many batches, and in inference mode.
+
+    Parameters
+    ----------
+    training : ndarray, shape (batches, images)
+        Probability for each image, one row for each batch that it was in.
+    inference : sequence of float, length images
+        Probability for each image in inference mode, where the batch does not matter.
+    xlabel : str
+        What the probability is of.
+
+    Raises
+    ------
+    ValueError
+        Another number of images in the two.
+    """
+    answers = np.asarray(training, dtype=float)
+    if answers.ndim != 2 or answers.shape[1] != len(inference):
+        raise ValueError(
+            f"two_modes: training has shape {answers.shape}, for {len(inference)} images in inference mode"
+        )
+    rows = np.arange(len(inference))
+    figure, ((axes,),) = new_figure(6.4, 0.9 + 0.36 * len(inference))
+    everywhere = np.tile(rows, (len(answers), 1))
+    dots, diamonds = PALETTE["sky"], PALETTE["vermilion"]
+    axes.plot(answers.ravel(), everywhere.ravel(), "o", color=dots, alpha=0.6, label="training mode, a dot a batch")
+    axes.plot(inference, rows, "D", color=diamonds, markersize=8, label="inference mode")
+    axes.set_yticks(rows, [f"image {row + 1}" for row in rows])
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-0.03, 1.03), xlabel=xlabel)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def feature_planes(planes: Mapping[str, ArrayLike], labels: ArrayLike, class_names: Sequence[str]) -> Figure:
+    """Features in two dimensions, a panel a network, each with a scale of its own.
+
+    Parameters
+    ----------
+    planes : mapping of str to ndarray, shape (n, 2)
+        Coordinates by the title of the panel.
+    labels : array_like of int, shape (n,)
+    class_names : sequence of str
+
+    Raises
+    ------
+    ValueError
+        No plane; points that do not fit the labels.
+    """
+    some(planes, "feature_planes", "plane")
+    figure, (places,) = new_figure(3.4 * len(planes), 3.4, 1, len(planes))
+    for place, (title, points) in zip(places, planes.items(), strict=True):
+        class_dots(place, points, labels, class_names, what="points", size=9)
+        place.set_title(title)
+        place.set(xlabel="component 1", xticks=[], yticks=[])
+    places[0].set_ylabel("component 2")
+    handles, names = places[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), markerscale=1.8)
     return figure

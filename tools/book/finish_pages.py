@@ -88,14 +88,19 @@ def finished(page: str, path: Path, folder: Path, report: dict, site: str = "") 
 
 
 def numbered(article: str) -> str:
-    """A chapter whose figures can be named and linked to: each picture gets its number and an anchor."""
+    """A chapter whose figures can be named and linked to: each picture gets its number and an anchor, before its caption."""
     count = itertools.count(1)
 
     def label(found: re.Match) -> str:
         n = next(count)
-        return f'{found[0]}\n<p class="figure-number" id="figure-{n}"><a href="#figure-{n}">Fig. {n}</a></p>'
+        image, caption = found.groups()
+        paragraph = f'class="figure-number" id="figure-{n}"><a href="#figure-{n}">Fig. {n}</a>'
+        return f"{image}{caption} {paragraph} " if caption else f"{image}\n<p {paragraph}</p>"
 
-    return re.sub(r"<img\b[^>]*>", label, article)
+    # Sphinx counts the pictures with a caption alone; its number makes room for ours.
+    return re.sub(
+        r'(<img\b[^>]*>)(?:(\s*<figcaption>\s*<p)><span class="caption-number">[^<]*</span>)?', label, article
+    )
 
 
 def by_lines(found: re.Match) -> str:

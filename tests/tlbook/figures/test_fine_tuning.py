@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -11,11 +13,15 @@ from tlbook.evaluation import compare_runs, wilson
 from tlbook.figures.fine_tuning import (
     by_test_set,
     differences,
+    feature_planes,
+    range_test,
     rate_sweep,
     schedule_curves,
     statistics_moved,
     strategy_costs,
     training_plan,
+    two_modes,
+    two_phases,
 )
 
 COLUMNS = ["group 1", "group 2", "head"]
@@ -117,6 +123,26 @@ def test_differences_show_what_was_found_and_what_could_have_been():
         differences({"one": tests}, limit=0.1, order=["good"])
 
 
+def test_differences_below_the_margin_are_no_cannot_tell():
+    base = flags(0.8, 0)
+    almost = base.copy()
+    almost[:, :2] = ~almost[:, :2]  # two of many images the other way
+    test = compare_runs(almost, base, margin=0.2)
+    assert test.winner is None
+    figure = differences({"one": {"close": test}}, limit=0.2)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "loses less than the margin",
+        "could have been found",
+    ]
+
+
+def test_differences_have_no_negative_zero():
+    base = flags(0.8, 0)
+    test = compare_runs(base, base)
+    less = dataclasses.replace(test, difference=dataclasses.replace(test.difference, value=-1e-4))
+    assert "+0.0" in texts(differences({"one": {"same": less}}, limit=0.2).axes[0])
+
+
 def test_test_sets_are_not_joined():
     results = {"probe": {"home": 0.9, "noisy": 0.7}, "LP-FT": {"home": [0.9, 0.95, 0.97], "noisy": [0.6, 0.7, 0.8]}}
     axes = by_test_set(results, chance=0.5).axes[0]
@@ -178,3 +204,53 @@ def test_no_figure_stays_open():
     before = plt.get_fignums()
     schedule_curves({"constant": [1e-3] * 4})
     assert plt.get_fignums() == before
+
+
+HEAD = {"loss": [0.6, 0.4], "accuracy": [0.7, 0.8], "val_loss": [0.65, 0.5], "val_accuracy": [0.6, 0.75]}
+ALL = {"loss": [0.2], "accuracy": [0.95], "val_loss": [0.45], "val_accuracy": [0.8]}
+
+
+def test_two_phases_are_one_curve_that_begins_before_training():
+    figure = two_phases({"loss": 0.8, "accuracy": 0.4}, HEAD, ALL)
+    loss, accuracy = figure.axes
+    training, validation, mark = loss.lines
+    assert (list(training.get_xdata()), list(training.get_ydata())) == ([1, 2, 3], [0.6, 0.4, 0.2])
+    assert (list(validation.get_xdata()), list(validation.get_ydata())) == ([0, 1, 2, 3], [0.8, 0.65, 0.5, 0.45])
+    assert list(mark.get_xdata()) == [2, 2]  # the head's epochs end there
+    assert list(accuracy.lines[1].get_ydata()) == [0.4, 0.6, 0.75, 0.8]
+    assert "from here everything trains" in [text.get_text() for text in figure.legends[0].texts]
+    with pytest.raises(ValueError, match="2 and 0 epochs"):
+        two_phases({"loss": 0.8, "accuracy": 0.4}, HEAD, {name: [] for name in ALL})
+
+
+def test_the_range_test_draws_each_step_and_running_medians():
+    figure = range_test([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [1.0, 9.0, 2.0, 3.0, 4.0], window=3)
+    (axes,) = figure.axes
+    dots, middle = axes.lines
+    assert list(dots.get_ydata()) == [1, 9, 2, 3, 4]
+    assert list(middle.get_ydata()) == [5, 2, 3, 3, 3.5]  # at the ends of what there is
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    with pytest.raises(ValueError, match="2 rates and 1 losses"):
+        range_test([1, 2], [1], window=1)
+
+
+def test_two_modes_has_a_row_an_image():
+    figure = two_modes(np.array([[0.1, 0.9], [0.3, 0.8]]), [0.2, 0.7], xlabel="probability of dog")
+    dots, diamonds = figure.axes[0].lines
+    assert sorted(zip(dots.get_ydata(), dots.get_xdata(), strict=True)) == [(0, 0.1), (0, 0.3), (1, 0.8), (1, 0.9)]
+    assert (list(diamonds.get_xdata()), list(diamonds.get_ydata())) == ([0.2, 0.7], [0, 1])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["image 1", "image 2"]
+    with pytest.raises(ValueError, match=r"shape \(2, 2\), for 3 images"):
+        two_modes(np.ones((2, 2)), [0.2, 0.7, 0.1], xlabel="p")
+
+
+def test_feature_planes_has_a_panel_a_network_and_one_legend():
+    planes = {"before": [[0, 0], [1, 1], [2, 0]], "after": [[5, 5], [6, 6], [7, 5]]}
+    figure = feature_planes(planes, [0, 1, 0], ["cat", "dog"])
+    before, after = figure.axes
+    assert [axes.get_title(loc="left") for axes in (before, after)] == ["before", "after"]
+    assert before.collections[0].get_offsets().tolist() == [[0, 0], [2, 0]]  # the cats
+    assert after.collections[1].get_offsets().tolist() == [[6, 6]]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["cat", "dog"]
+    with pytest.raises(ValueError, match="3 labels need"):
+        feature_planes({"before": [[0, 0]]}, [0, 1, 0], ["cat", "dog"])
