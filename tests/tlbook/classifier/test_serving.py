@@ -337,7 +337,10 @@ def test_what_is_dropped_is_in_no_log(server, capfd):
 
 def test_only_this_machine_can_ask(server):
     assert server.url == f"http://127.0.0.1:{server.server_port}/"
-    with pytest.raises((ConnectionError, TimeoutError)), socket.create_connection(("127.0.0.2", server.server_port), timeout=2):
+    with (
+        pytest.raises((ConnectionError, TimeoutError)),
+        socket.create_connection(("127.0.0.2", server.server_port), timeout=2),
+    ):
         pass
 
 
