@@ -173,7 +173,9 @@ def h_score(features: ArrayLike, labels: ArrayLike) -> float:
     ValueError
         Shapes that do not match, values that are not finite, one class alone.
 
-    Notes ----- Bao et al., "An information-theoretic approach to transferability in task transfer learning", ICIP
+    Notes
+    -----
+    Bao et al., "An information-theoretic approach to transferability in task transfer learning", ICIP
     2019; Ibrahim, Ponomareva, Mazumder, "Newer is not always better: rethinking transferability metrics, their
     peculiarities, stability and performance", ECML PKDD 2022.
     """
