@@ -183,8 +183,14 @@ def _quick_to_leave() -> Iterator[None]:
         yield
         return
 
+    try:
+        shown = os.dup(2)  # while native code is kept quiet, descriptor 2 is another file
+    except OSError:  # nobody to tell
+        yield
+        return
+
     def leave(_: int, __: FrameType | None) -> None:
-        os.write(2, b"tlbook: interrupted\n")
+        os.write(shown, b"tlbook: interrupted\n")
         os._exit(130)
 
     before = signal.signal(signal.SIGINT, leave)
@@ -192,6 +198,7 @@ def _quick_to_leave() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        os.close(shown)
 
 
 _BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")

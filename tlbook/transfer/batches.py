@@ -250,7 +250,7 @@ def as_source(data: Data, model: keras.Model, name: str, in_memory: int) -> Sour
         else:
             images = _activations(images, name)
         if len(images) == 0:
-            raise ValueError(f"{name} is empty.")
+            raise ValueError(f"{name} has no images: shape {images.shape}.")
         source = ArraySource(images, labels)
         if labels.shape != (len(images),):
             raise ValueError(f"{name}: {len(images)} images, but labels of shape {labels.shape}.")

@@ -495,7 +495,7 @@ def test_missing_folder():
 
 
 def test_unknown_name_names_the_known_ones():
-    with pytest.raises(FileNotFoundError, match=r"'photo' is neither .* 'sketches', 'photos', 'oxford'"):
+    with pytest.raises(FileNotFoundError, match=r"'photo' is neither .* 'sketches', 'sketches-2', 'photos', 'oxford'"):
         datasets.load("photo")
 
 

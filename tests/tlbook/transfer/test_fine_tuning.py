@@ -466,8 +466,8 @@ REFUSING = flat()  # no call changes it
 @pytest.mark.parametrize(
     ("data", "settings", "message"),
     [
-        ((IMAGES[:, :8], LABELS), {}, r"shape \(24, 8, 16, 3\)"),
-        ((IMAGES[:0], LABELS[:0]), {}, r"shape \(0, 16, 16, 3\)"),
+        ((IMAGES[:, :8], LABELS), {}, r"takes train images of shape \(n, 16, 16, 3\); got \(24, 8, 16, 3\)"),
+        ((IMAGES[:0], LABELS[:0]), {}, r"train has no images: shape \(0, 16, 16, 3\)"),
         ((IMAGES, LABELS[:5]), {}, "24 images, but labels"),
         ((IMAGES, LABELS + 1), {}, "run from 1 to 2; the model has 2 logits"),
         ((IMAGES, LABELS.astype(float)), {}, "whole numbers"),
