@@ -188,12 +188,12 @@ def _check_arrays(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _widest(value: Any, name: str = "") -> int:
-    """The largest whole number in a Keras configuration, seeds aside: no layer is larger along a side."""
+    """The largest whole number in a Keras configuration but for seeds and identities: no layer is larger along a side."""
     if isinstance(value, dict):
         return max((_widest(one, key) for key, one in value.items()), default=0)
     if isinstance(value, list):
         return max((_widest(one, name) for one in value), default=0)
-    return value if isinstance(value, int) and name != "seed" else 0
+    return value if isinstance(value, int) and name not in ("seed", "shared_object_id") else 0
 
 
 def _checked(path: Path) -> dict[str, Any]:

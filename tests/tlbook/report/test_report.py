@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -35,7 +36,8 @@ def folder(tmp_path_factory):
 
 def a_split(folder, labels, classes=CLASSES, name="test"):
     paths = sorted(folder.glob("*.png"))[: len(labels)]
-    return Split(name, paths, labels, classes, hashes=[f"{index:064x}" for index in range(len(labels))])
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    return Split(name, paths, labels, classes, hashes=hashes)
 
 
 def random_logits(labels, n_classes=3, seed=0, lead=1.5):
@@ -226,6 +228,8 @@ def test_numbers_for_json(full):
         "confidence",
         "accuracy",
         "accuracy_interval",
+        "majority_accuracy",
+        "majority_accuracy_interval",
         *(f"macro_{name}{end}" for name in ("precision", "recall", "f1_score") for end in ENDS),
         "classes",
         "confusion",
