@@ -32,7 +32,9 @@ def fork(tmp_path_factory):
         patch.delenv("GITHUB_SERVER_URL", raising=False)
         root = make_mini_book(tmp_path_factory.mktemp("fork") / "project", patch)
         chapter = root / "book" / "feature-extraction.ipynb"
-        report = build.report_on([Run(source=chapter, output=chapter, seconds=70.0)], "sketches")
+        report = build.report_on(
+            [Run(source=chapter, output=chapter, seconds=70.0, date="2026-11-29 21:00 UTC")], "sketches"
+        )
         build.stage({chapter: chapter}, report, root / "_build" / "source")
         build.build(root / "_build" / "source", root / "_build" / "pages", root / "_build" / "html", report)
         with serve.server(0) as running:
