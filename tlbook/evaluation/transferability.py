@@ -5,6 +5,8 @@ Scores rank networks on one data set. They are no accuracies, and their sizes me
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
@@ -196,6 +198,12 @@ def _folds(y: NDArray[np.int64], folds: int, seed: int) -> StratifiedKFold:
     return StratifiedKFold(folds, shuffle=True, random_state=seed)
 
 
+def _cross_validated(model: Any, features: ArrayLike, labels: ArrayLike, folds: int, seed: int) -> NDArray[np.int64]:
+    """Class of each image by a scikit-learn classifier that was fitted on the other folds."""
+    x, y = _matched(features, labels)
+    return np.unique(classes(labels))[cross_val_predict(model, x, y, cv=_folds(y, folds, seed))]
+
+
 def knn_predictions(
     features: ArrayLike, labels: ArrayLike, *, k: int = 5, folds: int = 5, seed: int = 0
 ) -> NDArray[np.int64]:
@@ -220,9 +228,7 @@ def knn_predictions(
     ValueError
         As :func:`logme`, or a class with fewer images than folds.
     """
-    x, y = _matched(features, labels)
-    model = KNeighborsClassifier(whole(k, "k"), metric="cosine")
-    return np.unique(classes(labels))[cross_val_predict(model, x, y, cv=_folds(y, folds, seed))]
+    return _cross_validated(KNeighborsClassifier(whole(k, "k"), metric="cosine"), features, labels, folds, seed)
 
 
 def probe_predictions(
@@ -251,6 +257,5 @@ def probe_predictions(
     ValueError
         As :func:`logme`, or a class with fewer images than folds.
     """
-    x, y = _matched(features, labels)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=number(C, "C", 0, ends="()"), max_iter=2000))
-    return np.unique(classes(labels))[cross_val_predict(model, x, y, cv=_folds(y, folds, seed))]
+    return _cross_validated(model, features, labels, folds, seed)

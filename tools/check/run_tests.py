@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest.mock import patch
 
 from tools import ROOT
 from tools.book import contents
@@ -42,13 +43,11 @@ THOROUGH = {"thorough tests": ["-q", "-n", "auto", "--dist=load", "-m", "thoroug
 
 def run_notebooks() -> None:
     """Run every notebook. Features are computed anew: an older cache would hide that the code no longer makes them."""
-    with tempfile.TemporaryDirectory(prefix="tlbook-stored-outputs-", ignore_cleanup_errors=True) as cache:
-        kept = os.environ.get("TLBOOK_CACHE")
-        os.environ["TLBOOK_CACHE"] = cache
+    with (
+        tempfile.TemporaryDirectory(prefix="tlbook-stored-outputs-", ignore_cleanup_errors=True) as cache,
+        patch.dict(os.environ, {"TLBOOK_CACHE": cache}),
+    ):
         run_all(contents.executions(DATASET), DATASET)
-        os.environ.pop("TLBOOK_CACHE")
-        if kept is not None:
-            os.environ["TLBOOK_CACHE"] = kept
 
 
 def main() -> None:
