@@ -23,6 +23,7 @@ from typing import Any
 __all__ = [
     "cores",
     "file_sha256",
+    "json_sha256",
     "locked",
     "processor",
     "read_sealed",
@@ -121,6 +122,11 @@ def read_sealed(path: str | os.PathLike[str]) -> bytes | None:
         return None
     content, seal = content[: -len(_SEAL) - 64], content[-len(_SEAL) - 64 :]
     return content if seal == _SEAL + hashlib.sha256(content).hexdigest().encode() else None
+
+
+def json_sha256(value: Any) -> str:
+    """SHA-256 of a value as JSON, whatever the order of its keys, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

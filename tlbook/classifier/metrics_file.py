@@ -6,12 +6,11 @@ packages, as those are.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from tlbook._files import file_sha256
+from tlbook._files import file_sha256, json_sha256
 
 __all__ = [
     "FILES",
@@ -45,8 +44,7 @@ _KEYS = {
 
 
 def _digest(metrics: dict[str, Any]) -> str:
-    content = {key: value for key, value in metrics.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json_sha256({key: value for key, value in metrics.items() if key != "sha256"})
 
 
 def sign(metrics: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ and options, and sealed: another key, or a changed byte, starts anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tlbook._files import locked, read_sealed, write_sealed
+from tlbook._files import json_sha256, locked, read_sealed, write_sealed
 from tlbook.classifier.errors import InputError, writing
 from tlbook.classifier.metrics_file import FILES, METRICS, changed
 from tlbook.classifier.metrics_file import read as read_metrics
@@ -35,7 +34,7 @@ _CHECKPOINT, _TIMES = "fine-tuning.npz", "times.json"
 
 def key_of(**what: Any) -> str:
     """SHA-256 of what a run depends on."""
-    return hashlib.sha256(json.dumps({"format": FORMAT, **what}, sort_keys=True).encode()).hexdigest()
+    return json_sha256({"format": FORMAT, **what})
 
 
 def write_state(path: Path, value: Any) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlbook import features
-from tlbook._files import replacing
+from tlbook._files import json_sha256, replacing
 from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
 from tlbook.classifier.errors import InputError, refusing, sentence
@@ -123,10 +123,6 @@ def extracted(backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, 
     return result
 
 
-def _digest(entry: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
-
-
 def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
     """Write a classifier as a Keras archive, whole or not at all."""
     path = Path(path).expanduser()
@@ -141,7 +137,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
             "about": classifier.about,
             "members": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
         }
-        metadata[_ENTRY] = {**entry, "sha256": _digest(entry)}
+        metadata[_ENTRY] = {**entry, "sha256": json_sha256(entry)}
         with zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr(_METADATA, json.dumps(metadata, ensure_ascii=False))
             for name, content in members.items():
@@ -220,7 +216,7 @@ def _checked(path: Path) -> dict[str, Any]:
                     f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT}"
                 )
             entry = dict(entry)
-            right = entry.pop("sha256") == _digest(entry) and sorted(names) == sorted((_METADATA, *_MEMBERS))
+            right = entry.pop("sha256") == json_sha256(entry) and sorted(names) == sorted((_METADATA, *_MEMBERS))
             for name in _MEMBERS:
                 right = right and hashlib.sha256(archive.read(name)).hexdigest() == entry["members"].get(name)
             if not right:

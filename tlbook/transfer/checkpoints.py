@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tlbook._files import read_sealed, sealed, write_sealed
+from tlbook._files import json_sha256, read_sealed, sealed, write_sealed
 from tlbook.transfer.freezing import trainable_state
 from tlbook.transfer.recipe import layer_config
 from tlbook.transfer.structure import named_layers
@@ -147,4 +147,4 @@ def architecture_hash(layers: keras.Model | keras.layers.Layer | None) -> str:
         return ""
     leaves = named_layers(layers).values() if isinstance(layers, keras.Model) else [layers]
     described = [layer_config(leaf) for leaf in leaves]
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return json_sha256(described)

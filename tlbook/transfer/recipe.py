@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ import keras
 import numpy as np
 
 from tlbook._checks import number, one_of, whole
+from tlbook._files import json_sha256
 from tlbook.transfer.schedules import SCHEDULES
 
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
@@ -177,7 +177,7 @@ class Recipe:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that stand for :meth:`asdict`; the same in every process."""
-        return hashlib.sha256(json.dumps(self.asdict(), sort_keys=True).encode()).hexdigest()[:12]
+        return json_sha256(self.asdict())[:12]
 
     def __eq__(self, other: object) -> bool:
         return self.asdict() == other.asdict() if isinstance(other, Recipe) else NotImplemented

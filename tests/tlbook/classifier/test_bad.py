@@ -24,8 +24,9 @@ from tests.tlbook.classifier.folders import (
     spoil,
 )
 from tlbook import backbones, classifier, cli
+from tlbook._files import json_sha256
 from tlbook.backbones.weights import TooSlow
-from tlbook.classifier import InputError, choice, runs, saved
+from tlbook.classifier import InputError, choice, runs
 
 import keras  # isort: skip
 
@@ -598,7 +599,7 @@ def edit(members, change, member="metadata.json", sign=False):
         entry.pop("sha256")
         for name in entry["members"]:
             entry["members"][name] = hashlib.sha256(members[name]).hexdigest()
-        metadata["tlbook"] = {**entry, "sha256": saved._digest(entry)}
+        metadata["tlbook"] = {**entry, "sha256": json_sha256(entry)}
         members["metadata.json"] = json.dumps(metadata).encode()
 
 
