@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import functools
 import importlib
 import os
 import resource
@@ -162,12 +164,40 @@ OPPOSITES = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: where, what it was and what it became, and the whole changed module."""
+    """One change: where, what it was and what it became. Copies of the module are made when they are asked for: there are
+    two thousand mutants."""
 
     module: str
     name: str
     line: int
-    tree: ast.Module
+    original: ast.Module
+    parent: ast.AST
+    field: str
+    index: int | None
+    new: ast.AST
+
+    @property
+    def tree(self) -> ast.Module:
+        """The whole changed module."""
+        with put(self.parent, self.field, self.index, self.new):
+            return copy.deepcopy(self.original)
+
+
+@contextlib.contextmanager
+def put(parent: ast.AST, field: str, index: int | None, new: ast.AST) -> Iterator[None]:
+    """Have another node at a place while the block runs."""
+    siblings = getattr(parent, field)
+    if index is None:
+        setattr(parent, field, new)
+    else:
+        old, siblings[index] = siblings[index], new
+    try:
+        yield
+    finally:
+        if index is None:
+            setattr(parent, field, siblings)
+        else:
+            siblings[index] = old
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -222,6 +252,7 @@ def places(node: ast.AST, scope: str = "") -> Iterator[tuple[ast.AST, str, ast.A
             yield from places(child, inner)
 
 
+@functools.cache
 def mutants(module: str) -> list[Mutant]:
     """All mutants of one module, in the order of its text."""
     tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
@@ -229,27 +260,18 @@ def mutants(module: str) -> list[Mutant]:
     for node, scope, parent, field, index in places(tree):
         for new in changes(node):
             new = ast.fix_missing_locations(ast.copy_location(new, node))
-            before = ast.unparse(node.test if isinstance(node, ast.If) else node)
-            after = ast.unparse(new.test if isinstance(new, ast.If) else new)
             if isinstance(node, ast.Constant):  # a bare number says little: show what it stands in
-                before = ast.unparse(parent) if not isinstance(parent, ast.arguments) else f"default {before}"
-            siblings = getattr(parent, field)
-            if index is None:
-                setattr(parent, field, new)
+                whole = not isinstance(parent, ast.arguments)
+                before = ast.unparse(parent) if whole else f"default {ast.unparse(node)}"
+                with put(parent, field, index, new):
+                    after = ast.unparse(parent if whole else new)
             else:
-                siblings[index] = new
-            if isinstance(node, ast.Constant) and not isinstance(parent, ast.arguments):
-                after = ast.unparse(parent)
-            whole = copy.deepcopy(tree)
-            if index is None:
-                setattr(parent, field, node)
-            else:
-                siblings[index] = node
+                before, after = (ast.unparse(one.test if isinstance(one, ast.If) else one) for one in (node, new))
             name = f"{module}.{scope}: {before.splitlines()[0]} → {after.splitlines()[0]}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" ({seen[name]})"
-            found.append(Mutant(module, name, node.lineno, whole))
+            found.append(Mutant(module, name, node.lineno, tree, parent, field, index, new))
     return found
 
 
