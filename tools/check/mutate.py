@@ -60,6 +60,10 @@ _AXIS = "SciPy always names the axis, and of one sample the first and the last a
 _NAME = "SciPy 1.15 and later take the generator under both names"
 _ROUNDING = "a tolerance for rounding, well away from any value that counts; nothing lies at its very end"
 _ROOT = "a search for the crossing of zero finds it in a wider bracket, or with another scale or tolerance, too"
+_NO_RUNS = "where the runs add nothing, nothing of theirs is used"
+_CENTRED = "a variance, in which a constant and the sign do not count"
+_SLOWER = "when the steps end, not where they lead"
+_START = "the shares are divided by their sum after the first step"
 _GRID = "one point more or less of a grid that is averaged over"
 EQUIVALENT: dict[str, str] = {
     "intervals.bootstrap.stacked: -1 → -0": _AXIS,
@@ -81,6 +85,28 @@ EQUIVALENT: dict[str, str] = {
     "metrics.group_accuracy: np.unique(membership) → np.sort(membership)": "a dict keeps each group once",
     "reference.by_verdict: test.difference.value > 0 → test.difference.value >= 0": "no winner at a difference of 0: out before",
     "paired._score_low: -1.0 → -1.1 (2)": _ROOT,
+    "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 1.0, 1.0, 1.0)": _NO_RUNS,
+    "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 0.0, 1.1, 1.0)": _NO_RUNS,
+    "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 0.0, 1.0, 1.1)": _NO_RUNS,
+    "reference._over_runs: test.pvalue < 0.1 → test.pvalue <= 0.1": "no p-value is exactly a tenth",
+    "reference._with_pooled: runs > rest → runs >= rest": "two equal parts make no difference to the variance",
+    "reference._with_pooled: images > residual → images >= residual": "both are 0 then, or differ by rounding",
+    "reference._with_pooled: variance < _ROUNDING ** 2 → variance <= _ROUNDING ** 2": _ROUNDING,
+    "reference._with_pooled: _ROUNDING ** 2 → _ROUNDING * 2": _ROUNDING,
+    "reference._with_pooled: _ROUNDING ** 2 → _ROUNDING ** 3": _ROUNDING,
+    "reference._with_pooled: _ROUNDING ** 2 → _ROUNDING ** 1": _ROUNDING,
+    "areas.average_precision: np.append(0.0, (false / (true + false) ** 2).cumsum() / n) → "
+    "np.append(1.0, (false / (true + false) ** 2).cumsum() / n)": "a positive is at or above itself: never the first",
+    "areas.average_precision: precision - value → precision + value": _CENTRED,
+    "areas.average_precision: -lowered[np.searchsorted(positives, negatives, 'right')] → "
+    "lowered[np.searchsorted(positives, negatives, 'right')]": _CENTRED,
+    "prevalence.: (10000, 1e-09) → (20000, 1e-09)": _SLOWER,
+    "prevalence.: (10000, 1e-09) → (10000, 1.1000000000000001e-09)": _SLOWER,
+    "prevalence.estimate_prevalence: np.abs(shares - last).max() < _CHANGE → np.abs(shares - last).max() <= _CHANGE": _SLOWER,
+    "prevalence.estimate_prevalence: shares - last → shares + last": _SLOWER,
+    "prevalence.estimate_prevalence: 1 / p.shape[1] → 1 * p.shape[1]": _START,
+    "prevalence.estimate_prevalence: 1 / p.shape[1] → 2 / p.shape[1]": _START,
+    "prevalence.estimate_prevalence: p.shape[1] → p.shape[0] (3)": _START,
     "power._smallest_by_mcnemar: optimize.brentq(lacking, 1e-09, 1.0, xtol=1e-07) → "
     "optimize.brentq(lacking, 1.1000000000000001e-09, 1.0, xtol=1e-07)": _ROOT,
     "test_time.average_views: np.maximum(p.mean(axis=0), 1e-300) → np.maximum(p.mean(axis=0), 1.1000000000000002e-300)": (

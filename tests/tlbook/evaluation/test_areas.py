@@ -70,11 +70,11 @@ def test_the_roc_interval_by_its_pairs(confidence):
     assert (found.value, found.n, found.confidence, found.unit) == (pytest.approx(area), 40, confidence, "")
 
 
-@pytest.mark.parametrize("confidence", [0.95, 0.8])
-def test_the_interval_of_average_precision_by_the_influence_of_each_image(confidence):
+@pytest.mark.parametrize(("confidence", "n_negatives"), [(0.95, None), (0.8, None), (0.95, 2)])
+def test_the_interval_of_average_precision_by_the_influence_of_each_image(confidence, n_negatives):
     """How much the area moves if an image weighs a little more, found by scikit-learn with weights."""
     rng = np.random.default_rng(7)
-    labels = rng.random(40) < 0.4
+    labels = rng.random(40) < 0.4 if n_negatives is None else np.arange(40) >= n_negatives
     values = np.round(labels + rng.normal(0, 1, 40), 1)
     n, step = labels.sum(), 1e-5
     value = metrics.average_precision_score(labels, values)

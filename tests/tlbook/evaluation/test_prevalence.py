@@ -74,6 +74,30 @@ def test_the_estimate_is_a_fixed_point():
     assert likelihood(found[0]) >= max(likelihood(found[0] - 0.01), likelihood(found[0] + 0.01))
 
 
+def test_one_image_and_a_class_that_no_image_may_be_of():
+    np.testing.assert_allclose(ev.adjust_prevalence([[0.5, 0.5]], [0.5, 0.5], [0.98, 0.02]), [[0.98, 0.02]])
+    # the share of such a class does not change any more after the first step; those of the others do
+    trained = np.array([0.3, 0.7])
+    _, x = drawn((0.6, 0.4), 300, seed=2)
+    p = posterior(x, trained)
+    found = ev.estimate_prevalence(np.column_stack([p, np.zeros(300)]), [0.15, 0.35, 0.5])
+    np.testing.assert_allclose(found, [*ev.estimate_prevalence(p, trained), 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("off", "refused"), [(0.9, False), (1.05, True)])
+def test_sums_may_be_off_by_rounding(off, refused):
+    calls = [
+        lambda: ev.adjust_prevalence([[0.5, 0.5 + off * 1e-4]], [0.5, 0.5], [0.9, 0.1]),
+        lambda: ev.adjust_prevalence([[0.5, 0.5]], [0.5, 0.5 + off * 1e-6], [0.9, 0.1]),
+    ]
+    for call in calls:
+        if refused:
+            with pytest.raises(ValueError, match="sum to 1"):
+                call()
+        else:
+            np.testing.assert_allclose(call(), [[0.9, 0.1]], atol=1e-3)
+
+
 def test_bad_input_is_refused():
     p = np.array([[0.5, 0.5], [1.0, 0.0]])
     for bad in ([0.5, 0.5], [[0.5, 0.6]], [[1.5, -0.5]], [[math.nan, 1]], [[1.0]], np.zeros((0, 2))):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
@@ -129,6 +130,45 @@ def test_what_cannot_be_pooled_is_refused():
         compare_with_reference({**right, "1": right["1"][:, :50]}, pooled=True, reference="0")
     same = {name: np.ones((3, 10), bool) for name in "ab"}
     assert compare_with_reference(same, pooled=True, reference="a")["b"].p_value == 1
+
+
+def test_where_runs_agree_pooled_images_are_left():
+    """Methods that a seed does not change: a paired t-test over the images."""
+    rng = np.random.default_rng(0)
+    right = {name: np.tile(rng.random(50) < 0.8, (3, 1)) for name in "abc"}
+    for name, test in compare_with_reference(right, pooled=True, reference="a").items():
+        gaps = right[name][0].astype(float) - right["a"][0]
+        assert test.standard_error == pytest.approx(gaps.std(ddof=1) / np.sqrt(50))
+        assert test.df == pytest.approx(49)
+    same = compare_with_reference({name: right["a"] for name in "ab"}, pooled=True, reference="a")["b"]
+    assert (same.standard_error, same.df) == (0, np.inf)
+
+
+def test_one_arm_alone_whose_runs_agree_is_not_pooled():
+    # two runs of four images; the runs of c are at the mean of all arms
+    counts = {"a": (3, 1), "b": (1, 3), "c": (2, 2)}
+    right = {name: np.arange(4) < np.reshape(of, (2, 1)) for name, of in counts.items()}
+    with pytest.raises(ValueError, match=r"runs of 'a' scatter by 35.36 points, those of 'c' by 0.00 .*p = 0.000"):
+        compare_with_reference(right, pooled=True, reference="a")
+
+
+def test_pooling_is_refused_below_a_p_value_of_one_in_ten():
+    near = 0
+    for seed in range(400):
+        right = layout(np.random.default_rng(seed), 3, 4, 40, [0.1, 0.1, 0.17])
+        x = np.array(list(right.values()), float).mean(axis=2)
+        x = x - x.mean(axis=0)
+        x -= x.mean(axis=1, keepdims=True)
+        p_value = stats.bartlett(*x).pvalue
+        near += 0.1 <= p_value < 0.11
+        if p_value < 0.1:
+            spread = 100 * x.std(axis=1, ddof=1)
+            told = f"scatter by {spread.max():.2f} points.*by {spread.min():.2f} .*p = {p_value:.3f}"
+            with pytest.raises(ValueError, match=told):
+                compare_with_reference(right, pooled=True, reference="0")
+        else:
+            compare_with_reference(right, pooled=True, reference="0")
+    assert near
 
 
 def test_what_cannot_be_compared_is_refused():
