@@ -26,7 +26,9 @@ except ImportError:  # the tests that need it say so themselves
     pass
 else:
     # No deadline: a slow machine is not a wrong answer. The same examples every time, so that a failure can be repeated.
-    settings.register_profile("tlbook", deadline=None, derandomize=True)
+    # A quarter of Hypothesis' own number of them: `make test-thorough` tries all.
+    settings.register_profile("tlbook", deadline=None, derandomize=True, max_examples=25)
+    settings.register_profile("all-examples", deadline=None, derandomize=True)
     settings.load_profile("tlbook")
 
 

@@ -69,7 +69,9 @@ def test_listed_equivalents_exist():
     ],
 )
 def test_mutants_are_noticed(options):
-    run = subprocess.run([sys.executable, str(SCRIPT), *options, "--jobs", "1"], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), *options, "--jobs", "1"], capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     number = int(re.search(r"^(\d+) mutants: .* 0 survived$", run.stdout, re.MULTILINE)[1])
     assert number >= 10

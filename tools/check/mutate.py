@@ -88,6 +88,7 @@ EQUIVALENT: dict[str, str] = {
     "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 1.0, 1.0, 1.0)": _NO_RUNS,
     "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 0.0, 1.1, 1.0)": _NO_RUNS,
     "reference._over_runs: (0.0, 0.0, 1.0, 1.0) → (0.0, 0.0, 1.0, 1.1)": _NO_RUNS,
+    "reference._over_runs: spread.all() → spread.any()": "the p-value of Bartlett's test is 0 where some do not scatter at all",
     "reference._over_runs: test.pvalue < 0.1 → test.pvalue <= 0.1": "no p-value is exactly a tenth",
     "reference._with_pooled: runs > rest → runs >= rest": "two equal parts make no difference to the variance",
     "reference._with_pooled: images > residual → images >= residual": "both are 0 then, or differ by rounding",

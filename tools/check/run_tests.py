@@ -4,7 +4,7 @@
 
 The two parts are what `pytest` and `pytest --nbval book/` do when typed bare; here they use several cores, and the notebooks
 are run as `make book` runs them, which then takes these runs. With --thorough come only the unit tests that these leave out,
-but for those of `make test-assignments`.
+but for those of `make test-assignments`, and the property tests with all their examples.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ PARTS = {
     "stored outputs": ["-q", "--nbval", "book/", f"--executed={EXECUTED}"],
 }
 
-THOROUGH = {"thorough tests": ["-q", "-n", "auto", "--dist=load", "-m", "thorough", "--ignore=tests/assignments"]}
+THOROUGH = {
+    "thorough tests": ["-q", "-n", "auto", "--dist=load", "-m", "thorough", "--ignore=tests/assignments"],
+    "property tests": ["-q", "-n", "auto", "-m", "hypothesis and not thorough", "--hypothesis-profile=all-examples"],
+}
 
 
 def run_notebooks() -> None:

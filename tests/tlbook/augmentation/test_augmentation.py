@@ -1,10 +1,5 @@
 """RandomGamma and the default augmentation, on TensorFlow and again on JAX."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -195,18 +190,3 @@ def test_standard_without_seed_and_with_another_range():
     assert out.min() >= 0
     assert out.max() <= 1
     assert not np.allclose(out, x)
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="runs this file on JAX once, from TensorFlow")
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-def test_the_same_on_jax():
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-2000:]
-    assert " passed" in run.stdout
-    assert "2 skipped" in run.stdout

@@ -1,10 +1,5 @@
 """RandomElastic, on TensorFlow and again on JAX; and what Keras' own layer does, so that it is noticed when that changes."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -114,17 +109,3 @@ def test_bad_grids_are_refused(bad):
 def test_bad_shape_is_refused():
     with pytest.raises(ValueError, match="images must have shape"):
         RandomElastic(0.1)(np.zeros((4, 4, 3)), training=True)
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="runs this file on JAX once, from TensorFlow")
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-def test_the_same_on_jax():
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-2000:]
-    assert "2 skipped" in run.stdout

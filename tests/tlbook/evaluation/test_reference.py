@@ -140,7 +140,7 @@ def test_where_runs_agree_pooled_images_are_left():
         gaps = right[name][0].astype(float) - right["a"][0]
         assert test.standard_error == pytest.approx(gaps.std(ddof=1) / np.sqrt(50))
         assert test.df == pytest.approx(49)
-    same = compare_with_reference({name: right["a"] for name in "ab"}, pooled=True, reference="a")["b"]
+    same = compare_with_reference(dict.fromkeys("ab", right["a"]), pooled=True, reference="a")["b"]
     assert (same.standard_error, same.df) == (0, np.inf)
 
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from tests.tlbook.transfer.nets import SIZE, nested_classifier, tiny_backbone
 from tlbook import interpret, transfer
-from tools import ROOT
 
 import keras  # isort: skip
 
@@ -250,33 +244,6 @@ def test_another_backend_is_named(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
     with pytest.raises(RuntimeError, match=r"TensorFlow or JAX.*'numpy'"):
         interpret.grad_cam(classifier(), images(1))
-
-
-ON_JAX = """
-import numpy as np
-from tests.tlbook.interpret import test_grad_cam as t
-import keras
-assert keras.backend.backend() == "jax"
-t.test_nested_and_flat_models_give_the_same_map(3, False)
-t.test_before_an_average_and_a_dense_layer_it_is_the_class_activation_map()
-t.test_gradients_agree_with_finite_differences()
-t.test_without_a_class_each_image_gets_its_predicted_one()
-t.test_maps_are_float32_not_negative_and_grow_to_the_size_asked_for()
-t.test_weights_changed_in_between_count()
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-def test_the_same_on_jax():
-    run = subprocess.run(
-        [sys.executable, "-c", ON_JAX],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
 
 
 def test_squares_are_found():
