@@ -9,8 +9,7 @@ probe_accuracy  test accuracy of a linear probe fitted anew on the features of t
 dead            share of the features that are zero on every test image
 
 The weights kept are those of the epoch with the lowest validation loss, as in fine_tuning.py, which has five seeds of the held
-runs, and of the running ones at the highest rate. Here there is one run a setting, of seed 0: it shows where features die, not
-how much the runs differ. Not run on photos.
+runs, and of the running ones at the highest rate. Not run on photos.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ EPOCHS = SETTINGS["sketches"]["few_epochs"]
 
 
 def rows(dataset: str):
-    return table("method learning_rate seed", ["LP-FT", LP_FT_TOO], RATES, range(1))
+    return table("method learning_rate seed", ["LP-FT", LP_FT_TOO], RATES, range(3))
 
 
 def conditions(dataset: str) -> dict:
