@@ -8,8 +8,9 @@ moved           how far the kernels of the backbone went, relative to their size
 probe_accuracy  test accuracy of a linear probe fitted anew on the features of the network that came out: what they still tell
 dead            share of the features that are zero on every test image
 
-The weights kept are those of the epoch with the lowest validation loss, as in fine_tuning.py, which has five seeds of the held
-runs, and of the running ones at the highest rate. Not run on photos.
+The weights kept are those of the epoch with the lowest validation loss, as in fine_tuning.py, whose images, size and epochs these
+are. A seed is a choice of the hundred images and an order of the batches; there are three. No rate is chosen: all are shown. Not
+run on photos.
 """
 
 from __future__ import annotations
