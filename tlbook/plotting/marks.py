@@ -29,11 +29,12 @@ def error_bars(
     reach = np.maximum(np.abs(ends - centres), 0)
     ranges = [(place, one) for place, one in zip(places, results, strict=True) if one.is_range]
     reach[:, [one.is_range for one in results]] = np.nan
+    interval = None if len(ranges) == len(places) else reach
     look = {"capsize": 3, "elinewidth": 1.8} | look
     if across:
-        drawn = axes.errorbar(centres, places, xerr=reach, **look)
+        drawn = axes.errorbar(centres, places, xerr=interval, **look)
     else:
-        drawn = axes.errorbar(places, centres, yerr=reach, **look)
+        drawn = axes.errorbar(places, centres, yerr=interval, **look)
     bar: dict[str, Any] = {"color": drawn[0].get_color(), "alpha": 0.35, "linewidth": 7, "zorder": 2}
     for place, one in ranges:
         (axes.hlines if across else axes.vlines)(place, one.low, one.high, **bar)
