@@ -8,9 +8,9 @@ moved           how far the kernels of the backbone went, relative to their size
 probe_accuracy  test accuracy of a linear probe fitted anew on the features of the network that came out: what they still tell
 dead            share of the features that are zero on every test image
 
-The weights kept are those of the epoch with the lowest validation loss, as in fine_tuning.py, which has five seeds of the held
-runs, and of the running ones at the highest rate. Here there is one run a setting, of seed 0: it shows where features die, not
-how much the runs differ. Not run on photos.
+The weights kept are those of the epoch with the lowest validation loss, as in fine_tuning.py, whose images, size and epochs these
+are. A seed is a choice of the hundred images and an order of the batches; there are three. No rate is chosen: all are shown. Not
+run on photos.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EPOCHS = SETTINGS["sketches"]["few_epochs"]
 
 
 def rows(dataset: str):
-    return table("method learning_rate seed", ["LP-FT", LP_FT_TOO], RATES, range(1))
+    return table("method learning_rate seed", ["LP-FT", LP_FT_TOO], RATES, range(3))
 
 
 def conditions(dataset: str) -> dict:

@@ -199,3 +199,11 @@ def test_a_rate_of_the_headline_needs_the_whole_grid(monkeypatch):
     monkeypatch.setitem(headline.GRIDS, "head only", [1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
     with pytest.raises(ValueError, match="head only has 4 of 5 rates"):
         headline.chosen("head only")
+
+
+def test_a_rate_of_the_headline_lies_inside_the_grid(monkeypatch):
+    from experiments import headline
+
+    monkeypatch.setitem(headline.GRIDS, "head only", [3e-3, 1e-2, 3e-2])  # the best of the record is 3e-3
+    with pytest.raises(ValueError, match=r"head only is best at 0\.003, an end of its grid"):
+        headline.chosen("head only")

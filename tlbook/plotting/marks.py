@@ -19,14 +19,26 @@ from tlbook.plotting.style import INK, PALETTE, Summary, looks, new_figure, perc
 def error_bars(
     axes: Axes, places: Iterable[float], results: Collection[Summary], *, across: bool = False, **look: Any
 ) -> ErrorbarContainer:
-    """Points with their intervals, upright or lying; a result without an interval is a point alone."""
+    """Points with their intervals, upright or lying; a result without an interval is a point alone.
+
+    An interval is a thin line with caps. A range over runs promises less, and looks different: a broad pale bar.
+    """
+    places = list(places)
     centres = np.array([one.centre for one in results])
     ends = np.array([[one.low, one.high] for one in results]).T
     reach = np.maximum(np.abs(ends - centres), 0)
+    ranges = [(place, one) for place, one in zip(places, results, strict=True) if one.is_range]
+    reach[:, [one.is_range for one in results]] = np.nan
+    interval = None if len(ranges) == len(places) else reach
     look = {"capsize": 3, "elinewidth": 1.8} | look
     if across:
-        return axes.errorbar(centres, list(places), xerr=reach, **look)
-    return axes.errorbar(list(places), centres, yerr=reach, **look)
+        drawn = axes.errorbar(centres, places, xerr=interval, **look)
+    else:
+        drawn = axes.errorbar(places, centres, yerr=interval, **look)
+    bar: dict[str, Any] = {"color": drawn[0].get_color(), "alpha": 0.35, "linewidth": 7, "zorder": 2}
+    for place, one in ranges:
+        (axes.hlines if across else axes.vlines)(place, one.low, one.high, **bar)
+    return drawn
 
 
 def band(
@@ -54,7 +66,7 @@ def result_rows(
     lowest: float = 0.0,
     below: float = 0.24,
 ) -> None:
-    """A row for each result, the first on top: a point with its interval, and single runs as small dots `below` it.
+    """A row for each result, the first on top: a point with its interval or range, and single runs as small dots `below` it.
 
     The reference is a line through all rows. What lies lower than `lowest` is written at the left edge instead.
     """

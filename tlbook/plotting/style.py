@@ -158,12 +158,13 @@ def looks(n: int) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is drawn of one result: a dot, its interval, and single runs if there are any."""
+    """What is drawn of one result: a dot, its interval or, over runs, its range, and single runs if there are any."""
 
     centre: float
     low: float
     high: float
     runs: tuple[float, ...] = ()
+    is_range: bool = False
 
 
 def summary(value: Any, where: str) -> Summary:
@@ -182,7 +183,7 @@ def summary(value: Any, where: str) -> Summary:
     if isinstance(value, numbers.Real):
         return Summary(float(value), math.nan, math.nan)
     if all(hasattr(value, name) for name in ("min", "median", "max", "n")):
-        return Summary(float(value.median), float(value.min), float(value.max))
+        return Summary(float(value.median), float(value.min), float(value.max), is_range=True)
     runs = np.asarray(value, dtype=float)
     if runs.ndim != 1 or runs.size == 0:
         raise ValueError(
@@ -191,7 +192,8 @@ def summary(value: Any, where: str) -> Summary:
         )
     if runs.size == 1:
         return Summary(float(runs[0]), math.nan, math.nan)
-    return Summary(float(np.median(runs)), float(runs.min()), float(runs.max()), tuple(map(float, runs)))
+    every = tuple(map(float, runs))
+    return Summary(float(np.median(runs)), float(runs.min()), float(runs.max()), every, is_range=True)
 
 
 def summaries(results: Mapping[Any, Any], where: str) -> dict[Any, Summary]:

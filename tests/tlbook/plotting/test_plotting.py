@@ -160,8 +160,8 @@ def test_summaries():
     assert look.summary(estimate, "x") == look.Summary(0.9, estimate.low, estimate.high)
     spread = ev.seed_spread([0.1, 0.2, 0.6])
     assert look.summary(spread, "x") == look.Summary(spread.mean, spread.low, spread.high)
-    assert look.summary(Spread(0.1, 0.3, 0.4, 5), "x") == look.Summary(0.3, 0.1, 0.4)
-    assert look.summary([0.1, 0.5, 0.2], "x") == look.Summary(0.2, 0.1, 0.5, (0.1, 0.5, 0.2))
+    assert look.summary(Spread(0.1, 0.3, 0.4, 5), "x") == look.Summary(0.3, 0.1, 0.4, is_range=True)
+    assert look.summary([0.1, 0.5, 0.2], "x") == look.Summary(0.2, 0.1, 0.5, (0.1, 0.5, 0.2), is_range=True)
     for single in (0.5, np.float32(0.5), [0.5], np.array([0.5])):
         one = look.summary(single, "x")
         assert (one.centre, one.runs) == (0.5, ())
@@ -229,6 +229,12 @@ def test_strategy_comparison():
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first on top
     runs = [line for line in axes.get_lines() if line.get_marker() == "." and len(line.get_xdata())]
     np.testing.assert_array_equal(runs[0].get_xdata(), [0.5, 0.6, 0.7])
+    # A range over runs is a broad bar, an interval over images a thin line with caps: never drawn alike.
+    bars = [[tuple(segment[:, 0]) for segment in bar.get_segments()] for bar in axes.collections if bar.get_alpha()]
+    assert bars == [[(0.5, 0.7)]]
+    caps = [float(x) for line in axes.get_lines() if line.get_marker() == "|" for x in line.get_xdata()]
+    interval = ev.wilson(90, 100)
+    np.testing.assert_allclose([x for x in caps if not math.isnan(x)], [interval.low, interval.high])
     with pytest.raises(ValueError, match="reference='x': give "):
         plotting.strategy_comparison({"a": 0.5}, reference="x")
 
