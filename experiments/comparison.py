@@ -22,7 +22,7 @@ from experiments.methods import COMMON, SCRATCH, SCRATCH_AUGMENTED
 from experiments.runner import table
 
 ABOUT = {
-    "sketches": "Six ways of training on 240 sketches, tested on 1,000",
+    "sketches": "Four ways of training on 240 sketches, tested on 1,000",
     "photos": "Two ways of training on 1,600 photos, tested on 1,000 and on another collection",
 }
 SIZE = {"sketches": 96, "photos": 224}
