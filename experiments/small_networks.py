@@ -21,22 +21,18 @@ RECIPE = COMMON | {"batch_size": 32}
 SMALL = {
     "input_size": 64, "source_per_species": 100, "target_per_class": 500, "epochs": 5, "learning_rate": 2e-3, "batch_size": 32,
 }  # fmt: skip
-SHUFFLED = "shuffled species"
 LONG = RECIPE | {name: SMALL[name] for name in ("epochs", "learning_rate", "batch_size")}
 
 
 @functools.cache
 def drawings(task: str) -> Pair:
-    """Cats and dogs in plenty, or the source species with labels of what they show, of what is behind it, or shuffled."""
+    """Cats and dogs in plenty, or the source species with labels of what they show, or of what is behind it."""
     if task == "target":
         species, n, seed, factor = sketches.TARGET_SPECIES, SMALL["target_per_class"], 9200, "species"
     else:
-        species, n, seed = sketches.SOURCE_SPECIES, SMALL["source_per_species"], 9100
-        factor = "species" if task == SHUFFLED else task
+        species, n, seed, factor = sketches.SOURCE_SPECIES, SMALL["source_per_species"], 9100, task
     records = sketches.make_records(species, n, seed=seed)  # of seeds that no other set has
     labels = np.unique([record[factor] for record in records], return_inverse=True)[1].astype(np.int64)
-    if task == SHUFFLED:
-        labels = np.random.default_rng(9300).permutation(labels)
     return np.stack([sketches.render(record, SMALL["input_size"]).image for record in records]), labels
 
 
