@@ -5,12 +5,16 @@ Each row belongs to a part:
 surface     what is retrained (class means, a linear probe, LP-FT of the last stages or of all; or all from scratch) × number of
             labelled images.
 depth       a linear probe on every stage: pretrained, random weights, and (photos) pretrained on drawings.
+places      a linear probe on stages, on features averaged over the map or over each of 3 × 3 parts of it: pretrained and random
+            weights. A seed draws the training images, and the random weights.
 randomised  a linear probe on the last features after some stages were given random weights (statistics renewed).
 head        heads of different size on the same frozen features.
 memory      peak memory of training, each method in a process of its own.
 source      (sketches) the same drawings, two source tasks: species, or the kind of background. 64 px. LP-FT gently, and as one
             would train from scratch: at the high rate, three times as long, with batch normalisation learning its statistics too.
             Random weights beside them with each recipe, and gently also with statistics that were measured on the images first.
+harm        (sketches) the part before on seeds of its own, to test what it let us suspect: backgrounds, species with labels that
+            were shuffled, and random weights whose statistics were measured first, for the probe as well.
 cut         (sketches) the upper stages trained from random weights on frozen lower ones (Yosinski et al. 2014). 64 px.
 dials       (sketches) training and test drawings both moved away from the source by a dial.
 
@@ -30,7 +34,7 @@ import numpy as np
 from experiments import methods, small_networks
 from experiments.material import Material, Pair, View
 from experiments.runner import DATASETS, table
-from experiments.small_networks import RECIPE, SMALL
+from experiments.small_networks import RECIPE, SHUFFLED, SMALL
 from tlbook import backbones, features, sketches, transfer
 from tlbook.backbones import architectures
 
@@ -55,10 +59,14 @@ DIALS = {
     "noisy": Material("sketches", 96, shift=sketches.noisy(1.0)),
     "rotated": Material("sketches", 96, shift=sketches.rotated(1.0)),
 }
+PLACES_IMAGES = {"sketches": 200, "photos": 400}
 STAGES = {"LP-FT, last stage": -2, "LP-FT, last two stages": -3}  # the part above which is trained
 METHODS = ("class means", "linear probe", *STAGES, "LP-FT", "from scratch")
 ROUGH = "LP-FT, as from scratch"
-RENEWED = "LP-FT, statistics measured first"
+MEASURED = ", statistics measured first"
+RENEWED = "LP-FT" + MEASURED
+HARM_SEEDS = range(5, 15)  # those of the part "source" led to the question
+AVERAGED, PLACES = "averaged", "3 × 3 places"
 
 
 def rows(dataset: str):
@@ -72,6 +80,10 @@ def rows(dataset: str):
     yield from row("depth", "linear probe", "pretrained", stages, few, seeds)
     for seed in seeds:  # networks with random weights one after another: each is kept for its rows
         yield from row("depth", "linear probe", "random weights", stages, most, seed)
+    pooled = [f"{stage}, {pooling}" for stage in stages[:4] for pooling in (AVERAGED, PLACES)]
+    for condition in ("pretrained", "random weights"):
+        for seed in seeds:
+            yield from row("places", "linear probe", condition, pooled, PLACES_IMAGES[dataset], seed)
     deepest, both = [str(k) for k in range(1, len(stages) + 1)], [str(k) for k in range(1, len(stages))]
     yield from row("randomised", "linear probe", "deepest", "0", some, 0)
     yield from row("randomised", "linear probe", "deepest", deepest, some, seeds)
@@ -86,6 +98,9 @@ def rows(dataset: str):
         ways = ["linear probe", "LP-FT", ROUGH, *([RENEWED] if task == "random weights" else [])]
         yield from row("source", ways, task, "-", most, seeds)
         yield from row("source", "linear probe", task, own, most, seeds)
+    for task in ("background", SHUFFLED, "random weights"):
+        ways = ["linear probe", "LP-FT"] if task != "random weights" else ["linear probe" + MEASURED, RENEWED]
+        yield from row("harm", [*ways, ROUGH], task, "-", most, HARM_SEEDS)
     for origin, first in (("target", 0), ("species", 1)):
         frozen = [str(k) for k in range(first, len(own) + 1)]
         yield from row("cut", "upper stages from scratch", origin, frozen, 2 * SMALL["target_per_class"], seeds)
@@ -115,7 +130,9 @@ def measure(dataset: str, part: str, method: str, condition: str, variant: str, 
         case "memory":
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:  # what this one did would count
                 return fresh.submit(peak_memory, m, method, images).result()
-        case "source":
+        case "places":
+            return places(m, condition, *variant.split(", "), images, seed)
+        case "source" | "harm":
             return source(m, method, condition, variant, seed)
     return cut(condition, int(variant), seed)
 
@@ -194,6 +211,30 @@ def depth(m: Material, condition: str, stage: str, images: int, seed: int) -> di
     return methods.values(methods.probe(train, validation), test)
 
 
+@functools.lru_cache(maxsize=1)
+def at_places(m: Material, condition: str, seed: int) -> dict[str, View]:
+    """Features of all images at every stage that the part takes, averaged and in places."""
+    backbone = m.backbone
+    if condition != "pretrained":
+        backbone = backbones.load(backbone.name, weights=None, input_size=m.size, seed=seed)
+    outputs = {}
+    for stage in backbone.stages[:4]:
+        maps = backbone.model.get_layer(stage).output
+        part = maps.shape[1] // 3
+        outputs[f"{stage}, {AVERAGED}"] = keras.layers.GlobalAveragePooling2D()(maps)
+        outputs[f"{stage}, {PLACES}"] = keras.layers.Flatten()(keras.layers.AveragePooling2D(part)(maps))
+    network = keras.Model(backbone.model.input, outputs)
+    at = {name: network.predict(x, batch_size=64, verbose=0) for name, (x, _) in m.images().items()}
+    return {view: {name: (at[name][view], y) for name, (_, y) in m.images().items()} for view in outputs}
+
+
+def places(m: Material, condition: str, stage: str, pooling: str, images: int, seed: int) -> dict:
+    """Of the seed: which training images, and a network's random weights."""
+    view = at_places(m, condition, seed if condition == "random weights" else 0)[f"{stage}, {pooling}"]
+    train, validation, test = m.few(view, images, seed)
+    return methods.values(methods.probe(train, validation), test)
+
+
 def randomised(m: Material, end: str, k: int, images: int, seed: int) -> dict:
     groups = list(transfer.layer_groups(m.backbone.model, m.backbone.stages).values())
     layers = sum(groups[len(groups) - k :] if end == "deepest" else groups[:k], ())
@@ -249,7 +290,7 @@ def peak_memory(m: Material, method: str, images: int) -> dict:
 def source(m: Material, method: str, task: str, stage: str, seed: int) -> dict:
     network, accuracy = small_networks.network(task, seed)
     sets = small_networks.release()
-    if method == RENEWED:  # of a copy: other rows start from the network as it is
+    if method.endswith(MEASURED):  # of a copy: other rows start from the network as it is
         weights, network = network.get_weights(), keras.models.clone_model(network)
         network.set_weights(weights)
         renew_statistics(network, sets["train"][0])
@@ -257,7 +298,7 @@ def source(m: Material, method: str, task: str, stage: str, seed: int) -> dict:
     layer = None if stage == "-" else stage
     at = {name: (features.extract(body, x, layer=layer, cache=False), y) for name, (x, y) in sets.items()}
     fitted, test = methods.probe(at["train"], at["validation"]), at["test"]
-    if method != "linear probe":
+    if not method.startswith("linear probe"):
         model, recipe = transfer.attach_head(body, fitted.classifier, frozen=False), gently(m, len(sets["train"][1]))
         if method == ROUGH:
             recipe |= {"epochs": 3 * recipe["epochs"], "learning_rate": SETTINGS[m.dataset]["scratch_learning_rate"]}

@@ -240,6 +240,10 @@ def mcnemar(
     rest on it. The exact p-value is the stricter of the two: where it cannot tell and the score interval excludes
     0, the end is set to 0.
 
+    Counts are whole numbers, so at 5 % the exact test rejects less often than that where neither is better: in 3 to 5 %
+    if thirty or more images are discordant, in 2 % with ten, and never with fewer than six. The interval covers in 93 to 97 %
+    from fifteen images on that only the worse has right, and in up to 98 % if neither is better.
+
     Parameters
     ----------
     labels : array_like of int, shape (n,)

@@ -254,8 +254,11 @@ def precision_recall(
     curves = {name: (one.recall, one.precision, one.area) for name, one in several.items()}
     _plane(axes, curves, "recall (%)", "precision (%)", drawstyle="steps-pre")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    rare = min(one.prevalence for one in several.values()) < 0.3
-    axes.legend(loc="center left" if rare else "lower left")  # clear of the dotted line
+    # in the middle of the widest gap between dotted lines, below the top, where the curves are
+    lines = np.array(sorted({0.0, 0.9, *(one.prevalence for one in several.values())}))
+    widest = int(np.diff(lines).argmax())
+    middle = float(lines[widest : widest + 2].mean())
+    axes.legend(loc="center left", bbox_to_anchor=(0.0, middle), bbox_transform=axes.get_yaxis_transform())
     return figure
 
 

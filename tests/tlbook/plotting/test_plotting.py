@@ -328,6 +328,20 @@ def test_curves_are_named_with_their_areas():
     assert "area 0.500" in written(plotting.precision_recall(ev.precision_recall_curve([0, 1], [1, 0])))
 
 
+@pytest.mark.parametrize("shares", [(0.5,), (0.5, 0.05), (0.05,), (0.1, 0.5), (0.9,)])
+def test_the_legend_of_precision_and_recall_crosses_no_dotted_line(shares):
+    curves = {}
+    for share in shares:
+        labels = np.arange(100) < 100 * share
+        curves[f"one in {1 / share:.0f}"] = ev.precision_recall_curve(labels.astype(int), np.linspace(1, 0, 100))
+    figure = plotting.precision_recall(curves)
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_legend().get_window_extent()
+    dotted = [line.get_window_extent() for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert len(dotted) == len(shares)
+    assert not any(box.overlaps(one) for one in dotted)
+
+
 @pytest.mark.parametrize(
     ("function", "kind"),
     [
