@@ -28,7 +28,6 @@ from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
 from tlbook.classifier.errors import InputError, refusing, sentence
 from tlbook.datasets import Split
-from tlbook.features import engines
 from tlbook.progress import bar
 
 import keras  # isort: skip
@@ -49,10 +48,6 @@ CHUNK = 1024
 """Images whose features are stored together: a run that is killed while it extracts loses no more than these."""
 
 HEAD = "head"
-
-_BATCH = {"onnxruntime": 8, "keras": 32}
-"""Images in a batch. ONNX Runtime took half the time for 8 that it took for 64 (1.2 and 2.6 s for 300 images with MobileNet
-0.75 on 2 CPU threads) and a third of the memory (0.4 and 1.3 GB)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +104,14 @@ class Classifier:
 def extracted(backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, progress: bool) -> NDArray[np.float32]:
     """Features, float32 (n, d), chunk by chunk, so that a run that is killed has what it had."""
     n = len(images)
-    batch_size = _BATCH[engines.choose("auto", min(n, CHUNK))]
-    options: dict[str, Any] = {"cache": cache, "batch_size": batch_size}
     parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
     if len(parts) == 1:
-        return features.extract(backbone, images, progress=progress, **options)
+        return features.extract(backbone, images, cache=cache, progress=progress)
     result = np.empty((n, backbone.feature_dim), np.float32)
     with bar(f"features of {backbone.name}", n, enabled=progress) as ticker:
         for part in parts:
             some = images.select(part) if isinstance(images, Split) else images[part]
-            result[part] = features.extract(backbone, some, progress=False, **options)
+            result[part] = features.extract(backbone, some, cache=cache, progress=False)
             ticker.advance(len(part))
     return result
 

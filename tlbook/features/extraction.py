@@ -158,8 +158,8 @@ def extract(
         Stages of ``backbone.stages`` whose activations, averaged over the
         image, are wanted in place of the backbone's own output.
     batch_size : int, optional
-        Images in a batch; by default 8 for ONNX Runtime, which has one batch in
-        each thread, and 64 for Keras, where each is quickest.
+        Images in a batch; by default 1 for ONNX Runtime, which has one batch in
+        each thread, and 64 for Keras.
     cache : bool, default True
         Look on disk first, and keep the result there. The key is made of the
         backbone's architecture and present weights, its input size, the layer
