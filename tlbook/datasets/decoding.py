@@ -375,29 +375,39 @@ def pixels(source: Readable | bytes, size: int, white: int | None = None) -> NDA
     """Decode an opened file, its bytes or a path to (size, size, 3), or raise :class:`BadImage`."""
     data = _content(source)
     with open_image(data) as image:
-        side = min(image.size)
-        if image.format in ("JPEG", "MPO") and side >= 2 * size:
-            # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; at least
-            # twice the wanted size is kept so that the resize still averages.
-            scale = (2 * size) / side
-            image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
-        picture = _rgb(image, data, white)
-        # Asked for once the pixels are there: a PNG may have its EXIF behind them, and Pillow turns a TIFF by itself.
-        turn = _TRANSPOSE.get(_orientation(image))
-        width, height = picture.size
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-        # Turned after the resize, when there is less to turn: the crop is the
-        # same from any side.
-        if turn is not None:
-            picture = picture.transpose(turn)
-        return np.array(picture, dtype=np.uint8)
+        _reduce(image, size)
+        return _square(image, _rgb(image, data, white), size)
 
 
-def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
-    """Decode a file at the least cost that still finds damage.
+def _reduce(image: Image.Image, size: int) -> None:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8, for a fraction of the cost; at least twice the wanted size is kept so that the
+    resize still averages."""
+    side = min(image.size)
+    if image.format in ("JPEG", "MPO") and side >= 2 * size:
+        scale = (2 * size) / side
+        image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+
+
+def _square(image: Image.Image, picture: Image.Image, size: int) -> NDArray[np.uint8]:
+    """The centred square of a decoded picture, upright, at (size, size, 3)."""
+    # Asked for once the pixels are there: a PNG may have its EXIF behind them, and Pillow turns a TIFF by itself.
+    turn = _TRANSPOSE.get(_orientation(image))
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    if picture.size != (size, size):
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    # Turned after the resize, when there is less to turn: the crop is the
+    # same from any side.
+    if turn is not None:
+        picture = picture.transpose(turn)
+    return np.array(picture, dtype=np.uint8)
+
+
+def inspect(
+    source: Readable | bytes, size: int | None = None
+) -> tuple[str | None, int | None, NDArray[np.uint8] | None]:
+    """Decode a file at the least cost that still finds damage, or at a size that is wanted, as :func:`pixels` does.
 
     Returns
     -------
@@ -405,6 +415,8 @@ def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
         What has to be converted (`oddity`), None where nothing has.
     largest : int or None
         The largest value of a 16-bit image; None of any other.
+    pixels : ndarray of uint8, shape (size, size, 3), or None
+        Where a size was given; None of a 16-bit image, whose white all files decide.
 
     Raises
     ------
@@ -423,11 +435,14 @@ def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
         if found == "16-bit":
             values = _values(image, data)
             _rgb(image, data, FULL)
-            return found, None if values is None else int(values.max())
+            return found, None if values is None else int(values.max()), None
+        if size is not None:
+            _reduce(image, size)
+            return found, None, _square(image, _rgb(image, data), size)
         # An eighth of the size: every byte of a JPEG is still read and checked.
         image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         _rgb(image, data)
-        return found, None
+        return found, None, None
 
 
 def common_white(sources: Iterable[Readable | bytes]) -> int:

@@ -183,7 +183,7 @@ def near_duplicates(
     labels = np.concatenate([split.labels for split in splits])
     # twice the side of the hash is enough to shrink from, and decodes large photos at reduced scale
     side = 2 * _OVERSAMPLING * frequencies
-    images = (image for split in splits for batch, _ in split.batches(side) for image in batch)
+    images = (image for split in splits for image in split.thumbnails(side))
     upright, turned = _hashes(images, len(places), frequencies)
     found: dict[tuple[int, int], tuple[int, bool]] = {}
     for one, flag in ((upright, False), (turned, True)) if mirrored else ((upright, False),):
