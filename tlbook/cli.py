@@ -141,8 +141,7 @@ def _predict(out: str | None, arguments: dict[str, Any], progress: bool) -> None
 
 def _evaluate(json: str | None, arguments: dict[str, Any], progress: bool) -> None:
     from tlbook import classifier
-    from tlbook._files import write_json
-    from tlbook.classifier.errors import place_for, writing
+    from tlbook.classifier.errors import place_for
 
     target = None if json is None else place_for(json, arguments["model"])
     measured = classifier.evaluate(**arguments, progress=progress)
@@ -150,8 +149,7 @@ def _evaluate(json: str | None, arguments: dict[str, Any], progress: bool) -> No
         _note(_shown(str(measured.left_out)))
     print(_shown(measured.text()), flush=True)
     if target is not None:  # after the numbers were shown, so that they are not lost whatever becomes of the file
-        with writing(target):
-            write_json(target, measured.metrics)
+        measured.write(target)
 
 
 def _prepare_streams() -> None:

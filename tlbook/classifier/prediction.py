@@ -19,7 +19,7 @@ from scipy.special import softmax
 from tlbook._checks import one_of
 from tlbook._files import write_json
 from tlbook.classifier import saved
-from tlbook.classifier.errors import InputError, place_for, refusing, sentence, shortened
+from tlbook.classifier.errors import InputError, place_for, refusing, sentence, shortened, writing
 from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
@@ -257,6 +257,11 @@ class Evaluation:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
         return {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
 
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the metrics as JSON, whole or not at all; an InputError where that fails."""
+        with writing(path):
+            write_json(path, self.metrics)
+
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
         lines = [str(self.report)]
@@ -314,7 +319,7 @@ def evaluate(
     result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
     if target is not None:
         try:
-            write_json(target, result.metrics)
-        except OSError as error:
-            warnings.warn(f"{target} could not be written ({error})", stacklevel=2)
+            result.write(target)
+        except (InputError, OSError) as error:
+            warnings.warn(f"{target} could not be written ({sentence(error)})", stacklevel=2)
     return result

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import os
 import re
 import warnings
@@ -257,6 +258,22 @@ def _widest(value: Any, name: str = "") -> int:
     return value if isinstance(value, int) and name not in ("seed", "shared_object_id") else 0
 
 
+def _kernels(value: Any) -> int:
+    """Bytes of the kernels that a Keras configuration asks for: Keras makes all of them before it reads any weights."""
+    if isinstance(value, list):
+        return sum(map(_kernels, value))
+    if not isinstance(value, dict):
+        return 0
+    found = sum(map(_kernels, value.values()))
+    given = value.get("config")
+    if isinstance(given, dict) and isinstance(wide := given.get("units", given.get("filters")), int):
+        shape = (value.get("build_config") or {}).get("input_shape")
+        if not isinstance(shape, list) or not isinstance(shape[-1], int):
+            raise ValueError("a layer does not say what it takes")
+        found += 4 * wide * shape[-1] * math.prod(given.get("kernel_size", ())) // given.get("groups", 1)
+    return found
+
+
 def _checked(path: Path) -> dict[str, Any]:
     """The entry of a file that is ours and as it was written."""
     if not path.exists():
@@ -289,6 +306,8 @@ def _checked(path: Path) -> dict[str, Any]:
             config = json.loads(archive.read(_CONFIG))
             if (widest := _widest(config)) > _WIDEST:
                 raise InputError(f"{path} asks for a layer of {widest:,}, more than any model of tlbook has")
+            if (claimed := _kernels(config)) > archive.getinfo(_WEIGHTS).file_size:
+                raise InputError(f"{path} asks for {claimed / 1e6:,.0f} MB of layers, more than it holds weights for")
     except InputError:
         raise
     except PermissionError as error:

@@ -220,7 +220,8 @@ def _is_short(kind: bytes, body: bytes) -> bool:
     return not unpacking.unconsumed_tail and len(name) < 80
 
 
-def _content(source: Readable | bytes) -> bytes:
+def content(source: Readable | bytes) -> bytes:
+    """The bytes of a file, without what would make Pillow take a good PNG for damaged."""
     if isinstance(source, bytes):
         data = source
     else:
@@ -230,7 +231,11 @@ def _content(source: Readable | bytes) -> bytes:
 
 def open_image(source: Readable | bytes) -> ImageFile:
     """Open an image without decoding it, or raise :class:`BadImage`."""
-    data = _content(source)
+    return opened(content(source))
+
+
+def opened(data: bytes) -> ImageFile:
+    """:func:`open_image`, of what :func:`content` gave."""
     kind = _kind(data[:64])
     if kind == "raw":
         raise BadImage(_RAW)
@@ -309,7 +314,7 @@ def _values(image: ImageFile, data: bytes) -> NDArray[np.int64] | None:
 
 def _channels(data: bytes, mode: str) -> NDArray[np.int64]:
     """The pixels of a file, read in a raw mode of Pillow's."""
-    with open_image(data) as image:
+    with opened(data) as image:
         image.tile = [
             tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
         ]
@@ -373,8 +378,12 @@ def _orientation(image: Image.Image) -> int:
 
 def pixels(source: Readable | bytes, size: int, white: int | None = None) -> NDArray[np.uint8]:
     """Decode an opened file, its bytes or a path to (size, size, 3), or raise :class:`BadImage`."""
-    data = _content(source)
-    with open_image(data) as image:
+    return decoded(content(source), size, white)
+
+
+def decoded(data: bytes, size: int, white: int | None = None) -> NDArray[np.uint8]:
+    """:func:`pixels`, of what :func:`content` gave."""
+    with opened(data) as image:
         _reduce(image, size)
         return _square(image, _rgb(image, data, white), size)
 
@@ -423,8 +432,8 @@ def inspect(
     BadImage
         The file cannot be used; the message says why.
     """
-    data = _content(source)
-    with open_image(data) as image:
+    data = content(source)
+    with opened(data) as image:
         try:
             count = frames(image)
         except Exception as error:
