@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_bytes, write_json, write_text
-from tlbook.classifier import choice, graphs, photos, saved, strategy
+from tlbook.classifier import advice, choice, graphs, photos, saved, strategy
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.metrics_file import GRAPH, METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
 from tlbook.classifier.photos import Photos
@@ -132,6 +132,15 @@ class Stages:
             "notes": self.notes,
             "versions": versions(),
         }
+        with self.state.timed("advice"):
+            out_of_sample = {"validation": fitted.logits / temperature, "test": report.logits}
+            metrics["advice"] = {
+                "suspected_labels": advice.suspected(self.photos, out_of_sample),
+                "more_photos": self.state.step(
+                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS)
+                ),
+            }
+        metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
         metrics = self._write(classifier, report, metrics)
         self.state.publish()
@@ -325,7 +334,14 @@ class Stages:
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth)
         write_text(folder / PREDICTIONS, text)
-        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves))
+        doubtful = [
+            (
+                self.photos.splits[one["split"]].paths[one.pop("index")],
+                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
+            )
+            for one in metrics["advice"]["suspected_labels"]
+        ]
+        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, doubtful))
         metrics = sign(metrics, folder)
         write_json(folder / METRICS, metrics)
         return metrics

@@ -32,6 +32,7 @@ from tlbook.transfer import Probe
 import keras  # isort: skip
 
 __all__ = [
+    "ITERATIONS",
     "STRATEGIES",
     "Fitted",
     "calibrate",
@@ -48,7 +49,7 @@ __all__ = [
 STRATEGIES = ("probe", "top", "lp-ft", "auto")
 """The linear probe; the probe, then the top fine-tuned, or all layers; the top where it does better on validation photos."""
 
-_ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
+ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
 
 _FIXED_C = 0.01  # where no validation photo chooses; in the flat middle of the curves of the book's data sets
 
@@ -92,10 +93,10 @@ def fit_probe(features: dict[str, NDArray[Any]], photos: Photos) -> Probe:
     train, validation = photos.splits["train"], photos.splits["validation"]
     if len(validation):
         return transfer.linear_probe(
-            features["train"], train.labels, features["validation"], validation.labels, max_iter=_ITERATIONS
+            features["train"], train.labels, features["validation"], validation.labels, max_iter=ITERATIONS
         )
     given = (features["train"], train.labels)
-    return transfer.linear_probe(*given, *given, C=_FIXED_C, max_iter=_ITERATIONS)
+    return transfer.linear_probe(*given, *given, C=_FIXED_C, max_iter=ITERATIONS)
 
 
 def probe_record(probe: Probe) -> dict[str, Any]:
