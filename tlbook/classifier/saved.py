@@ -306,7 +306,7 @@ def _checked(path: Path) -> dict[str, Any]:
             config = json.loads(archive.read(_CONFIG))
             if (widest := _widest(config)) > _WIDEST:
                 raise InputError(f"{path} asks for a layer of {widest:,}, more than any model of tlbook has")
-            if (claimed := _kernels(config)) > archive.getinfo(_WEIGHTS).file_size:
+            if (claimed := _kernels(config)) > max(_LARGEST, archive.getinfo(_WEIGHTS).file_size):
                 raise InputError(f"{path} asks for {claimed / 1e6:,.0f} MB of layers, more than it holds weights for")
     except InputError:
         raise

@@ -402,13 +402,16 @@ def test_the_page_is_well_formed_and_asks_for_nothing(page):
 def test_the_page_holds_every_part(page, result):
     for heading in ("Classes", "Confusion matrix", "Mistakes", "What the answers rest on", "Calibration", "Training"):
         assert f"<h2>{heading}</h2>" in page
-    assert re.findall("<h2>(.*?)</h2>", page)[:4] == [
+    assert re.findall("<h2>(.*?)</h2>", page)[:5] == [
+        "What to do next",
         "Classes",
         "Confusion matrix",
         "Mistakes",
         "What the answers rest on",
     ]
-    assert page.count("Heat map for") == page.count("Photo: ") == result.metrics["test"]["n_mistakes"] + 3  # each once
+    mistakes = result.metrics["test"]["n_mistakes"]
+    assert page.count("Heat map for") == mistakes + 3  # each once
+    assert page.count("Photo: ") == mistakes + 3 + 1 + bool(mistakes)  # and a right and a wrong one at the beginning
     words = " ".join(Page(page).words)
     assert "Cost" in words and "Versions" in words and keras.__version__ in words
     assert result.metrics["command"] in words

@@ -143,11 +143,10 @@ def test_an_evaluation_is_shown_though_its_file_cannot_be_written(odd, tmp_path,
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tlbook._files.write_json", full)
+    monkeypatch.setattr("tlbook.classifier.prediction.write_json", full)
     assert cli.main(["--quiet", "evaluate", str(result.model), str(photos), "--json", str(tmp_path / "a.json")]) == 2
     captured = capsys.readouterr()
     assert "accuracy" in captured.out and "is full" in captured.err
-    monkeypatch.setattr("tlbook.classifier.prediction.write_json", full)
     with pytest.warns(UserWarning, match="could not be written"):
         found = classifier.evaluate(result.model, photos, json=tmp_path / "a.json", progress=False)
     assert found.report.n == 18
