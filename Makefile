@@ -11,7 +11,7 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability kills bench lock assignments grade test-assignments test-thorough test-colab test-browser site notebooks release
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability faults bench lock assignments grade test-assignments test-thorough test-colab test-browser site notebooks release
 
 help:
 	@echo "To read and check"
@@ -41,7 +41,7 @@ help:
 	@echo "Now and then (long)"
 	@echo "  make test-thorough                 the tests that make test leaves out"
 	@echo "  make mutate                        break each formula in turn and expect a failing test"
-	@echo "  make kills                         kill tlbook train at 20 random moments and continue it each time"
+	@echo "  make faults                        kills, flipped bits, full disks: nothing wrong is ever used in silence"
 	@echo "  make stability                     stored outputs under other thread counts and instruction sets"
 	@echo "  make bench [DATASET=photos]        other people's recipes against ours, and speed (hours, on an idle CPU)"
 	@echo "  make sketches                      draw the data set again and compare it with the one in the package"
@@ -84,8 +84,8 @@ mutate: env
 stability: env
 	@$(PY) tools/check/stability.py
 
-kills: env
-	@$(PY) tests/tlbook/classifier/kills.py
+faults: env
+	@$(PY) tests/tlbook/classifier/faults.py
 
 bench: env
 	@$(PY) benchmarks/run.py --dataset $(DATASET)

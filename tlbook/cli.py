@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from tlbook import __version__
+from tlbook.progress import lines
 
 __all__ = ["main"]
 
@@ -47,12 +48,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="pretrained network (default: the most accurate that is available)",
     )
-    train.add_argument("--strategy", default="auto", choices=("probe", "lp-ft", "auto"))
+    train.add_argument("--strategy", default="auto", choices=("probe", "top", "lp-ft", "auto"))
     train.add_argument("--test", metavar="FOLDER2", help="other photos of the same classes, to test on")
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--near-duplicates", default="drop", choices=("drop", "report", "ignore"))
     train.add_argument("--input-size", type=int, metavar="PIXELS")
-    train.add_argument("--force", action="store_true", help="replace the four files of another result")
+    train.add_argument("--force", action="store_true", help="replace the files of another result")
 
     predict = commands.add_parser("predict", help="classify photos; CSV on standard output")
     predict.add_argument("--out", metavar="FILE", help="write the CSV to a file, as UTF-8")
@@ -140,8 +141,7 @@ def _predict(out: str | None, arguments: dict[str, Any], progress: bool) -> None
 
 def _evaluate(json: str | None, arguments: dict[str, Any], progress: bool) -> None:
     from tlbook import classifier
-    from tlbook._files import write_json
-    from tlbook.classifier.errors import place_for, writing
+    from tlbook.classifier.errors import place_for
 
     target = None if json is None else place_for(json, arguments["model"])
     measured = classifier.evaluate(**arguments, progress=progress)
@@ -149,8 +149,7 @@ def _evaluate(json: str | None, arguments: dict[str, Any], progress: bool) -> No
         _note(_shown(str(measured.left_out)))
     print(_shown(measured.text()), flush=True)
     if target is not None:  # after the numbers were shown, so that they are not lost whatever becomes of the file
-        with writing(target):
-            write_json(target, measured.metrics)
+        measured.write(target)
 
 
 def _prepare_streams() -> None:
@@ -204,14 +203,19 @@ def _quick_to_leave() -> Iterator[None]:
 _BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 
 
-def _why_not_keras() -> str | None:
-    """Import what the commands need; in a sentence what Keras would say in a traceback, where it cannot be started."""
+def _why_not_keras(given: dict[str, Any]) -> str | None:
+    """Import what the command needs; in a sentence what Keras would say in a traceback, where it cannot be started."""
+    if given["command"] in ("predict", "evaluate", "serve"):
+        from tlbook.classifier.saved import needs_keras
+
+        if not needs_keras(given["model"]):
+            return None
     name = os.environ.get("KERAS_BACKEND")
     if name and (name not in _BACKENDS or find_spec(name) is None):
         why = "is not installed" if name in _BACKENDS else "is no backend of Keras"
         return f"KERAS_BACKEND={name}: {name} {why}; unset it, or set it to tensorflow"
     try:
-        import tlbook.classifier  # noqa: F401
+        import tlbook.classifier.training  # noqa: F401
     except (ImportError, OSError, ValueError) as error:  # as where keras.json names a backend that is not there
         return f"Keras cannot be started: {' '.join(str(error).split())[:300]}"
     return None
@@ -235,13 +239,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if given["command"] == "train":
         _find_temporary_folder(given["out"])
-    with _quick_to_leave():
-        if why := _why_not_keras():
-            _note(f"tlbook: {why}")
-            return 2
     from tlbook.classifier.errors import InputError
 
+    lines(_note)
     try:
+        with _quick_to_leave():
+            if why := _why_not_keras(given):
+                raise InputError(why)
         _run(given)
         sys.stdout.flush()
     except InputError as error:
@@ -255,6 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of standard output, as where its disk is full
         _note(_shown(f"tlbook: the output could not be written ({error.strerror or error})"))
         return 2
+    finally:
+        lines(None)
     return 0
 
 

@@ -3,6 +3,9 @@
 import io
 import sys
 
+import pytest
+
+from tlbook import progress
 from tlbook.progress import bar
 
 
@@ -44,3 +47,47 @@ def test_silent_where_not_wanted(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     run(enabled=False)
     assert terminal.getvalue() == ""
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What is said to somebody who asked for lines, on a clock that goes ten seconds a unit of work."""
+    found, now = [], 0.0
+
+    def clock():
+        nonlocal now
+        now += 10
+        return now
+
+    monkeypatch.setattr(progress.time, "monotonic", clock)
+    progress.lines(found.append)
+    yield found
+    progress.lines(None)
+
+
+def test_a_line_a_minute_where_it_was_asked_for(said):
+    run()
+    assert said == ["counting: 6 of 10, about 1 min left"]  # a minute before the end
+
+
+def test_the_time_left_is_in_proportion(said):
+    with bar("reading", 1200) as ticker:
+        for _ in range(12):
+            ticker.advance()
+    assert said == ["reading: 6 of 1,200, about 199 min left", "reading: 12 of 1,200, about 198 min left"]
+
+
+def test_a_line_without_an_end(said):
+    with bar("reading", None) as ticker:
+        for _ in range(6):
+            ticker.advance()
+        assert said == ["reading: 6"]
+        ticker.total(18)
+        for _ in range(6):
+            ticker.advance()
+    assert said[1:] == ["reading: 12 of 18, about 1 min left"]
+
+
+def test_no_line_where_not_wanted(said):
+    run(enabled=False)
+    assert said == []

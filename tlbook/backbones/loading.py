@@ -136,12 +136,10 @@ def _filled(network: Info, model: keras.Model, path: Path) -> None:
     except files.WeightsUnavailable:
         raise
     except (OSError, ValueError, KeyError) as error:
-        # Without a known hash the file may be at fault; otherwise it is the published one.
-        unknown = network.packaged or (network.address and not network.digest.partition(":")[2])
         raise files.WeightsUnavailable(
-            f"the weights of {model.name} in {path} cannot be read ({error}); delete that file, so that they are "
-            f"{'converted' if network.packaged else 'downloaded'} anew"
-            if unknown
-            else f"the weights of {model.name} in {path} are whole, but this version of Keras cannot put them into the "
+            f"the weights of {model.name} in {path} are whole, but this version of Keras cannot put them into the "
             f"network that it builds ({error})"
+            if network.hash_known
+            else f"the weights of {model.name} in {path} cannot be read ({error}); delete that file, so that they are "
+            f"{'converted' if network.packaged else 'downloaded'} anew"
         ) from error

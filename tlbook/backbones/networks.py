@@ -174,6 +174,11 @@ class Info:
         return (weights_folder() if self.address or self.packaged else DATA) / self.file
 
     @property
+    def hash_known(self) -> bool:
+        """Whether the file of weights can be told from another; of one that was converted here, the values are."""
+        return self.packaged is None and bool(self.digest or not self.address)
+
+    @property
     def available(self) -> bool:
         """Whether the weights are on this machine."""
         return self.path.is_file() or (self.packaged is not None and self.packaged.path is not None)

@@ -9,15 +9,20 @@ The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve
 ``tlbook backbones`` calls :func:`compare_backbones`.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 import tlbook._quiet  # noqa: F401  (before Keras)
-from tlbook.classifier.choice import BackboneChoice, choose
-from tlbook.classifier.errors import InputError
-from tlbook.classifier.exporting import Exported, export, exported_names, run_exported
-from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
-from tlbook.classifier.ranking import BackboneComparison, Candidate, compare_backbones
-from tlbook.classifier.saved import Classifier, load, save
-from tlbook.classifier.serving import PhotoServer, serve
-from tlbook.classifier.training import Result, train
+
+if TYPE_CHECKING:
+    from tlbook.classifier.choice import BackboneChoice, choose
+    from tlbook.classifier.errors import InputError
+    from tlbook.classifier.exporting import Exported, export, exported_names, run_exported
+    from tlbook.classifier.prediction import Evaluation, Predictions, evaluate, predict
+    from tlbook.classifier.ranking import BackboneComparison, Candidate, compare_backbones
+    from tlbook.classifier.saved import Classifier, load, save
+    from tlbook.classifier.serving import PhotoServer, serve
+    from tlbook.classifier.training import Result, train
 
 __all__ = [
     "BackboneChoice",
@@ -42,3 +47,22 @@ __all__ = [
     "serve",
     "train",
 ]
+
+_FROM = {
+    "choice": ("BackboneChoice", "choose"),
+    "errors": ("InputError",),
+    "exporting": ("Exported", "export", "exported_names", "run_exported"),
+    "prediction": ("Evaluation", "Predictions", "evaluate", "predict"),
+    "ranking": ("BackboneComparison", "Candidate", "compare_backbones"),
+    "saved": ("Classifier", "load", "save"),
+    "serving": ("PhotoServer", "serve"),
+    "training": ("Result", "train"),
+}
+_MODULES = {name: module for module, names in _FROM.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # Each when it is first used: training imports Keras, which takes seconds, and predicting may do without.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -117,6 +117,15 @@ def choose(asked: str = "auto", *, progress: bool = True) -> BackboneChoice:
     )
 
 
+def expected_size(asked: str, input_size: int | None) -> int | None:
+    """The size at which photos will be wanted, as far as that can be told before anything is downloaded."""
+    if input_size is not None:
+        return input_size if isinstance(input_size, int) and 0 < input_size <= 1024 else None  # refused later
+    if asked != "auto":
+        return backbones.info(asked).input_size
+    return next((info.input_size for info in candidates() if info.available), None)
+
+
 def loaded(name: str, input_size: int | None) -> backbones.Backbone:
     """Load a backbone, or raise :class:`InputError`."""
     try:

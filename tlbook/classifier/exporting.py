@@ -18,9 +18,10 @@ from tlbook._checks import images_for, some
 from tlbook._files import replacing
 from tlbook._models import standard_settings
 from tlbook._quiet import stderr_held
+from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, place_for, refusing, sentence, writing
 from tlbook.classifier.photos import labelled
-from tlbook.classifier.saved import Classifier, load
+from tlbook.classifier.saved import Classifier, by_keras, load
 from tlbook.datasets import Split
 from tlbook.features import engines
 
@@ -31,7 +32,6 @@ __all__ = ["FORMATS", "Exported", "export", "exported_names", "run_exported"]
 TOLERANCE = 1e-3
 """Logits may differ by so much, times 1 + the largest of them. Rounding alone stays a hundred times below."""
 
-_NAMES = "class_names"  # in the metadata of an ONNX file
 _LABELS = "labels.txt"  # in the archive at the end of a LiteRT file, where its readers look for class names
 _BATCH = 8
 _NOISE = 16  # images
@@ -138,9 +138,10 @@ def export(
     if isinstance(images, str | os.PathLike):
         images, _ = labelled(images, classifier.class_names, white=classifier.white, progress=False)
     given = _noise(classifier.input_size) if images is None else images
-    expected = np.concatenate([_by_keras(classifier, batch) for batch in _batches(given, classifier.input_size)])
+    batches = _batches(given, classifier.input_size)
     with writing(target.parent), replacing(target, target.suffix) as passing:
         wanted.write(classifier, passing)
+        expected = np.concatenate([by_keras(classifier.model, batch) for batch in batches])
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
@@ -216,11 +217,6 @@ def _format(path: Path) -> Format:
     return found
 
 
-def _by_keras(classifier: Classifier, batch: NDArray[Any]) -> NDArray[Any]:
-    """Logits by Keras, whatever engine is faster; called, not compiled, for a few batches, of which the last is shorter."""
-    return keras.ops.convert_to_numpy(classifier.model(batch.astype(np.float32), training=False))
-
-
 def _noise(size: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (_NOISE, size, size, 3), np.uint8)
 
@@ -248,13 +244,7 @@ def _require_onnx() -> None:
 
 
 def _write_onnx(classifier: Classifier, path: Path) -> None:
-    import onnx
-
-    engines.write_graph(classifier.model, path)
-    graph = onnx.load(path)
-    onnx.helper.set_model_props(graph, {_NAMES: json.dumps(list(classifier.class_names))})
-    onnx.checker.check_model(graph)
-    onnx.save(graph, path)
+    path.write_bytes(classifier.as_graph())
 
 
 def _open_onnx(path: Path) -> tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]:
@@ -272,7 +262,7 @@ def _names_onnx(path: Path) -> list[str]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return json.loads(session.get_modelmeta().custom_metadata_map[_NAMES])
+    return json.loads(session.get_modelmeta().custom_metadata_map[graphs.NAMES])
 
 
 # ---- LiteRT ----
@@ -290,10 +280,11 @@ def _write_litert(classifier: Classifier, path: Path) -> None:
     import tensorflow as tf
 
     size = classifier.input_size
+    model = classifier.model  # read now: what is made while a function is traced has no values
     with stderr_held(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # not model.export(format="litert"), which older Keras cannot do with TensorFlow 2.20 on Python 3.13 (keras#22816)
-        function = tf.function(lambda images: classifier.model(images, training=False))
+        function = tf.function(lambda images: model(images, training=False))
         traced = function.get_concrete_function(tf.TensorSpec((None, size, size, 3), tf.float32, name="images"))
         # with the function in place of the model as the object that is followed, its weights become constants of the graph
         converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], traced)

@@ -14,6 +14,7 @@ from tlbook._files import file_sha256, json_sha256
 
 __all__ = [
     "FILES",
+    "GRAPH",
     "METRICS",
     "MODEL",
     "PREDICTIONS",
@@ -21,13 +22,21 @@ __all__ = [
     "SCHEMA_VERSION",
     "WRITTEN_BY",
     "changed",
+    "expected",
     "read",
     "sign",
 ]
 
-MODEL, REPORT, PREDICTIONS, METRICS = "model.keras", "report.html", "predictions.csv", "metrics.json"
-FILES = (MODEL, REPORT, PREDICTIONS, METRICS)
-"""The files of a result, in the order in which they are put into their place: what is said of the others comes last."""
+MODEL, GRAPH, REPORT, PREDICTIONS, METRICS = (
+    "model.keras",
+    "model.onnx",
+    "report.html",
+    "predictions.csv",
+    "metrics.json",
+)
+FILES = (MODEL, GRAPH, REPORT, PREDICTIONS, METRICS)
+"""The files of a result, in the order in which they are put into their place: what is said of the others comes last. The graph
+is missing where the packages that write it are."""
 
 SCHEMA_VERSION = 2
 WRITTEN_BY = "tlbook train"
@@ -49,9 +58,14 @@ def _digest(metrics: dict[str, Any]) -> str:
 
 def sign(metrics: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The metrics with the SHA-256 of the other files of the result, which lie in a folder, and of themselves."""
-    files = {name: file_sha256(folder / name) for name in FILES if name != METRICS}
+    files = {name: file_sha256(folder / name) for name in FILES if name != METRICS and (folder / name).exists()}
     signed = {**metrics, "files": files}
     return {**signed, "sha256": _digest(signed)}
+
+
+def expected(metrics: dict[str, Any]) -> tuple[str, ...]:
+    """The files of the result that metrics are of; earlier versions did not say, and wrote no graph."""
+    return tuple(name for name in FILES if name == METRICS or name in metrics.get("files", set(FILES) - {GRAPH}))
 
 
 def changed(metrics: dict[str, Any], folder: Path) -> list[str]:

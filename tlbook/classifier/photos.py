@@ -14,7 +14,7 @@ import numpy as np
 from tlbook import datasets
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.datasets import Dataset, Finding, LeftOut, LeftOutWarning, Split
-from tlbook.datasets.folders import load_labelled
+from tlbook.datasets.folders import load_folder, load_labelled
 from tlbook.datasets.splits import printable, visible
 
 __all__ = ["NEAR_DUPLICATES", "Photos", "labelled", "near_duplicates", "read", "without"]
@@ -72,13 +72,18 @@ def _load(folder: Path, **options: Any) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeftOutWarning)  # reported by those who call
-            return datasets.load(folder, **options)
+            return load_folder(folder, **options)
     except (ValueError, OSError) as error:
         raise InputError(sentence(error)) from error
 
 
 def read(
-    folder: str | os.PathLike[str], test: str | os.PathLike[str] | None = None, *, seed: int = 0, progress: bool = True
+    folder: str | os.PathLike[str],
+    test: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+    keep: int | None = None,
+    progress: bool = True,
 ) -> Photos:
     """Read a folder, and another one for testing where it is given.
 
@@ -90,6 +95,8 @@ def read(
         Class folders with the same names. The whole first folder is then used
         for training and validation, unless it has a test split, which is left unused.
     seed : int, default 0
+    keep : int, optional
+        Keep the pixels at this size, of as many photos as memory is for.
 
     Raises
     ------
@@ -98,16 +105,16 @@ def read(
     """
     root = Path(folder).expanduser()
     if test is None:
-        data = _load(root, seed=seed, progress=progress)
+        data = _load(root, seed=seed, keep=keep, progress=progress)
         return Photos(data.class_names, data.splits, data.left_out, root)
-    data = _load(root, seed=seed, fractions=(0.75, 0.25, 0.0), progress=progress)
+    data = _load(root, seed=seed, fractions=(0.75, 0.25, 0.0), keep=keep, progress=progress)
     test_root = Path(test).expanduser()
     if test_root.resolve() == root.resolve():
         raise InputError(
             f"the test folder {test_root} is the training folder; leave the test folder out to have it split"
         )
     known = data.train.white if _any_deep(data.left_out) else None
-    tested, left_out = labelled(test_root, data.class_names, white=known, progress=progress)
+    tested, left_out = labelled(test_root, data.class_names, white=known, keep=keep, progress=progress)
     white = tested.white if known is None else known  # as the model will be used
     splits = {name: _with_white(split, name, white) for name, split in {**data.splits, "test": tested}.items()}
     both = LeftOut(
@@ -123,7 +130,7 @@ def _any_deep(left_out: LeftOut) -> bool:
 
 
 def _with_white(split: Split, name: str, white: int) -> Split:
-    return Split(name, split.paths, split.labels, split.class_names, split.hashes, white=white)
+    return Split(name, split.paths, split.labels, split.class_names, split.hashes, white=white, kept=split.kept)
 
 
 def _apart(photos: Photos) -> Photos:
@@ -150,6 +157,7 @@ def labelled(
     *,
     split: str | None = None,
     white: int | None = None,
+    keep: int | None = None,
     progress: bool = True,
 ) -> tuple[Split, LeftOut]:
     """The photos of a folder to test on, with labels that are positions in ``class_names``.
@@ -163,7 +171,7 @@ def labelled(
     """
     root = Path(folder).expanduser()
     try:
-        found, left_out = load_labelled(root, split=split, white=white, progress=progress)
+        found, left_out = load_labelled(root, split=split, white=white, keep=keep, progress=progress)
     except (ValueError, OSError) as error:
         raise InputError(sentence(error)) from error
     if unknown := [name for name in found.class_names if name not in class_names]:
@@ -171,7 +179,9 @@ def labelled(
             f"{root} has the class {unknown[0]!r}, which the model does not know; it knows {', '.join(class_names)}"
         )
     numbers = np.array([list(class_names).index(name) for name in found.class_names])
-    return Split(found.name, found.paths, numbers[found.labels], class_names, found.hashes, white=found.white), left_out
+    labels = numbers[found.labels]
+    relabelled = Split(found.name, found.paths, labels, class_names, found.hashes, white=found.white, kept=found.kept)
+    return relabelled, left_out
 
 
 def near_duplicates(photos: Photos) -> list[dict[str, Any]]:

@@ -9,18 +9,17 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 
-from tlbook import evaluation
-from tlbook import report as reports
 from tlbook._checks import one_of
 from tlbook._files import write_json
 from tlbook.classifier import saved
-from tlbook.classifier.errors import InputError, place_for, refusing, sentence, shortened
+from tlbook.classifier.errors import InputError, place_for, refusing, sentence, shortened, writing
 from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
@@ -29,7 +28,9 @@ from tlbook.datasets.decoding import common_white, in_order, pixels
 from tlbook.datasets.folders import SPLITS
 from tlbook.datasets.splits import printable, visible
 from tlbook.progress import bar
-from tlbook.report import Report
+
+if TYPE_CHECKING:
+    from tlbook.report import Report
 
 __all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict"]
 
@@ -229,7 +230,7 @@ def predict(
     if not names:
         why = f" ({visible(printable(bad[0].path))}: {bad[0].reason})" if bad else ""
         raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
-    p = evaluation.probabilities(np.concatenate(logits))
+    p = softmax(np.concatenate(logits).astype(np.float64), axis=1)
     labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
     return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)))
 
@@ -255,6 +256,11 @@ class Evaluation:
     def metrics(self) -> dict[str, Any]:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
         return {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the metrics as JSON, whole or not at all; an InputError where that fails."""
+        with writing(path):
+            write_json(path, self.metrics)
 
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
@@ -300,10 +306,12 @@ def evaluate(
     InputError
         The model or the folder cannot be used, or the file cannot be written.
     """
+    from tlbook import report as reports
+
     classifier = _classifier(model)
     if split is not None:
         one_of(split, "split", SPLITS, error=InputError)
-    options: dict[str, Any] = {"white": classifier.white, "progress": progress}
+    options: dict[str, Any] = {"white": classifier.white, "keep": classifier.input_size, "progress": progress}
     found, left_out = labelled(folder, classifier.class_names, split=split, **options)
     target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
     report = reports.evaluate(classifier.logits(found, cache=True, progress=progress), found)
@@ -311,7 +319,7 @@ def evaluate(
     result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
     if target is not None:
         try:
-            write_json(target, result.metrics)
-        except OSError as error:
-            warnings.warn(f"{target} could not be written ({error})", stacklevel=2)
+            result.write(target)
+        except (InputError, OSError) as error:
+            warnings.warn(f"{target} could not be written ({sentence(error)})", stacklevel=2)
     return result

@@ -20,8 +20,9 @@ from typing import Any
 
 from tlbook._files import json_sha256, locked, read_sealed, write_sealed
 from tlbook.classifier.errors import InputError, writing
-from tlbook.classifier.metrics_file import FILES, METRICS, changed
+from tlbook.classifier.metrics_file import FILES, GRAPH, METRICS, MODEL, changed, expected
 from tlbook.classifier.metrics_file import read as read_metrics
+from tlbook.classifier.saved import owns_graph
 
 __all__ = ["RunFolder", "check_place", "key_of", "open_run", "state_folder"]
 
@@ -116,7 +117,10 @@ class RunFolder:
         """Rename the result into its place, and clear the state away."""
         if self.out.exists():
             for name in FILES:
-                os.replace(self.result / name, self.out / name)
+                if (self.result / name).exists():
+                    os.replace(self.result / name, self.out / name)
+                else:  # a graph of the model that was there before
+                    (self.out / name).unlink(missing_ok=True)
         else:
             os.replace(self.result, self.out)
         clear(self.folder)
@@ -170,18 +174,24 @@ def check_place(out: Path, key: str | None = None, force: bool = False) -> dict[
         raise InputError(
             f"{out} holds files that are not a result of tlbook train ({taken[0].name}); move them away, or name another folder"
         )
-    if key is None or force:
+    if key is None:
         return None
-    if metrics["key"] != key:
+    if not force and metrics["key"] != key:
         raise InputError(
             f"{out} holds a result of other photos or options; name another folder, or replace it with force (--force)"
         )
-    if names := changed(metrics, out):
+    if not force and (names := changed(metrics, out)):
         raise InputError(
             f"{out} holds the result of this command, but {', '.join(names)} is not as it was written; keep it elsewhere if "
             "you changed it, and make the result anew with force (--force)"
         )
-    return metrics if len(taken) == len(FILES) else None
+    if not force and all((out / name) in taken for name in expected(metrics)):
+        return metrics
+    if out / GRAPH in taken and GRAPH not in expected(metrics) and not owns_graph(out / MODEL):
+        raise InputError(
+            f"{out / GRAPH} is in the way: it is not of the result there; move it away, or name another folder"
+        )
+    return None
 
 
 @contextmanager
@@ -232,7 +242,8 @@ def open_run(
                     say(f"{folder.name} is of a run with other photos or options; this one starts anew")
                 clear(folder, keep=True)
                 write_state(folder / _STATE, {"key": key})
-            if not force and (gone := [name for name in FILES if not (out / name).exists()]) and len(gone) < len(FILES):
+            old = None if force else read_metrics(out / METRICS)
+            if old is not None and (gone := [name for name in expected(old) if not (out / name).exists()]):
                 say(f"{', '.join(gone)} of the result in {out} is missing; the result is made anew")
         try:
             yield RunFolder(out, folder, key, resumed)

@@ -11,29 +11,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import os
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlbook import features
-from tlbook._files import json_sha256, replacing
+from tlbook._checks import images_for
+from tlbook._files import file_sha256, json_sha256, replacing
 from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
+from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, refusing, sentence
 from tlbook.datasets import Split
 from tlbook.features import engines
+from tlbook.features.extraction import passed
 from tlbook.progress import bar
 
-import keras  # isort: skip
+if TYPE_CHECKING:
+    import keras
 
-__all__ = ["Classifier", "load", "save"]
+__all__ = ["Classifier", "load", "needs_keras", "owns_graph", "save"]
 
 FORMAT = 1
 _ENTRY = "tlbook"
@@ -50,14 +55,19 @@ CHUNK = 1024
 
 HEAD = "head"
 
-_BATCH = {"onnxruntime": 8, "keras": 32}
-"""Images in a batch. ONNX Runtime took half the time for 8 that it took for 64 (1.2 and 2.6 s for 300 images with MobileNet
-0.75 on 2 CPU threads) and a third of the memory (0.4 and 1.3 GB)."""
 
-
-@dataclass(frozen=True, eq=False)
 class Classifier:
     """A model with the names of its classes.
+
+    Parameters
+    ----------
+    model : keras.Model or None
+        None has it read from the path when it is first asked for.
+    class_names : tuple of str
+    about : dict
+    path : Path, optional
+    graph : bytes, optional
+        The ONNX graph of the same model.
 
     Attributes
     ----------
@@ -71,17 +81,43 @@ class Classifier:
         holds), ``versions``, and ``trained on``: the first 12 hexadecimal digits
         of the SHA-256 of each training and validation photo.
     path : Path or None
+    graph : bytes or None
+        What answers where it is there, until ``model`` is asked for, which may be
+        changed; from then on, and without it, Keras does.
     """
 
-    model: keras.Model
-    class_names: tuple[str, ...]
-    about: dict[str, Any]
-    path: Path | None = None
+    def __init__(
+        self,
+        model: keras.Model | None,
+        class_names: Sequence[str],
+        about: dict[str, Any],
+        path: Path | None = None,
+        graph: bytes | None = None,
+    ):
+        self.class_names, self.about, self.path, self.graph = tuple(class_names), about, path, graph
+        if model is not None:
+            self.model = model
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        if self.path is None:
+            raise ValueError("a Classifier needs a model, or the path of one")
+        return _read_by_keras(self.path)
 
     @property
+    def by_graph(self) -> bool:
+        """Whether the graph answers."""
+        return self._session is not None and "model" not in vars(self)
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        return None if self.graph is None else engines.open_session(self.graph)
+
+    @functools.cached_property
     def input_size(self) -> int:
         """Side of the images in pixels."""
-        return int(self.model.input_shape[1])
+        given = self._session.get_inputs()[0].shape if self.by_graph else self.model.input_shape
+        return int(given[1])
 
     @property
     def white(self) -> int | None:
@@ -91,12 +127,26 @@ class Classifier:
     def logits(
         self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
     ) -> NDArray[np.float32]:
-        """Logits, float32 (n, N), by the fastest engine (see :func:`tlbook.features.extract`)."""
-        return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
+        """Logits, float32 (n, N), by the fastest engine (see :func:`tlbook.features.extract`).
+
+        With a graph nothing is cached: to decode the photos takes longer than the rest.
+        """
+        if not self.by_graph or (len(images) >= engines.FEW and engines.has_gpu()):
+            return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
+        size = self.input_size
+        given = images if isinstance(images, Split) else images_for((size, size, 3), images)
+        parts = []
+        with bar("answering", len(given), enabled=progress) as ticker:
+            for (one,) in passed(engines.runner(self._session), given, size, 1, engines.threads()):
+                parts.append(one)
+                ticker.advance()
+        return np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
 
     @functools.cached_property
     def _below(self) -> Backbone:
         """The model without its head; one for all calls, since Keras compiles each model anew."""
+        import keras
+
         model = keras.Model(self.model.inputs[0], self.model.get_layer(HEAD).input)
         return Backbone(self.about["backbone"], model, ())
 
@@ -105,12 +155,27 @@ class Classifier:
         kernel, bias = (np.asarray(value, np.float64) for value in self.model.get_layer(HEAD).get_weights())
         return (features @ kernel + bias).astype(np.float32)
 
+    def as_graph(self, below: bytes | None = None) -> bytes:
+        """The model as an ONNX graph, with the class names in it; that of the model without its head may be there already."""
+        if self.graph is not None and self.by_graph:
+            return self.graph
+        kernel, bias = self.model.get_layer(HEAD).get_weights()
+        return graphs.with_head(below or graphs.of_features(self._below), kernel, bias, self.class_names)
 
-def extracted(backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, progress: bool) -> NDArray[np.float32]:
+
+def by_keras(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
+    """Logits of a few images; Keras is called, not compiled, which would take longer than they do."""
+    import keras
+
+    return keras.ops.convert_to_numpy(model(images.astype(np.float32), training=False))
+
+
+def extracted(
+    backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, progress: bool, engine: str = "auto"
+) -> NDArray[np.float32]:
     """Features, float32 (n, d), chunk by chunk, so that a run that is killed has what it had."""
     n = len(images)
-    batch_size = _BATCH[engines.choose("auto", min(n, CHUNK))]
-    options: dict[str, Any] = {"cache": cache, "batch_size": batch_size}
+    options: dict[str, Any] = {"cache": cache, "engine": engine}
     parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
     if len(parts) == 1:
         return features.extract(backbone, images, progress=progress, **options)
@@ -123,8 +188,8 @@ def extracted(backbone: Backbone, images: Split | NDArray[Any], *, cache: bool, 
     return result
 
 
-def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
-    """Write a classifier as a Keras archive, whole or not at all."""
+def save(classifier: Classifier, path: str | os.PathLike[str], graph: bytes | None = None) -> Path:
+    """Write a classifier as a Keras archive, whole or not at all; the archive says which graph beside it is its own."""
     path = Path(path).expanduser()
     with replacing(path, ".keras") as temporary:
         classifier.model.save(temporary)
@@ -136,6 +201,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str]) -> Path:
             "class names": list(classifier.class_names),
             "about": classifier.about,
             "members": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
+            **({} if graph is None else {"graph": hashlib.sha256(graph).hexdigest()}),
         }
         metadata[_ENTRY] = {**entry, "sha256": json_sha256(entry)}
         with zipfile.ZipFile(temporary, "w") as archive:
@@ -192,6 +258,22 @@ def _widest(value: Any, name: str = "") -> int:
     return value if isinstance(value, int) and name not in ("seed", "shared_object_id") else 0
 
 
+def _kernels(value: Any) -> int:
+    """Bytes of the kernels that a Keras configuration asks for: Keras makes all of them before it reads any weights."""
+    if isinstance(value, list):
+        return sum(map(_kernels, value))
+    if not isinstance(value, dict):
+        return 0
+    found = sum(map(_kernels, value.values()))
+    given = value.get("config")
+    if isinstance(given, dict) and isinstance(wide := given.get("units", given.get("filters")), int):
+        shape = (value.get("build_config") or {}).get("input_shape")
+        if not isinstance(shape, list) or not isinstance(shape[-1], int):
+            raise ValueError("a layer does not say what it takes")
+        found += 4 * wide * shape[-1] * math.prod(given.get("kernel_size", ())) // given.get("groups", 1)
+    return found
+
+
 def _checked(path: Path) -> dict[str, Any]:
     """The entry of a file that is ours and as it was written."""
     if not path.exists():
@@ -224,7 +306,8 @@ def _checked(path: Path) -> dict[str, Any]:
             config = json.loads(archive.read(_CONFIG))
             if (widest := _widest(config)) > _WIDEST:
                 raise InputError(f"{path} asks for a layer of {widest:,}, more than any model of tlbook has")
-            _check_arrays(archive, path)
+            if (claimed := _kernels(config)) > max(_LARGEST, archive.getinfo(_WEIGHTS).file_size):
+                raise InputError(f"{path} asks for {claimed / 1e6:,.0f} MB of layers, more than it holds weights for")
     except InputError:
         raise
     except PermissionError as error:
@@ -248,10 +331,72 @@ def _newer(one: str, other: str) -> bool:
     return parts(one) > parts(other)
 
 
-@refusing()
 @standard_settings()
+def _read_by_keras(path: Path) -> keras.Model:
+    """The Keras model in a file that was checked."""
+    import keras
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_arrays(archive, path)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises many kinds
+        written = _keras_version(path)
+        if _newer(written, keras.__version__):
+            raise InputError(
+                f"{path} was written by Keras {written}, and Keras {keras.__version__} here cannot read it: install that "
+                f"version or a later one (pip install -U keras)"
+            ) from error
+        raise InputError(f"{path} cannot be loaded by Keras {keras.__version__} ({sentence(error)})") from error
+
+
+def _graph(path: Path, entry: dict[str, Any]) -> bytes | None:
+    """The graph that was written with a model file, where it is beside it; another one is not used, which is said."""
+    place = graphs.beside(path)
+    if "graph" not in entry or not graphs.can_run() or not place.is_file():
+        return None
+    try:
+        graph = place.read_bytes() if place.stat().st_size <= path.stat().st_size + _LARGEST else b""
+    except OSError:
+        graph = b""
+    if hashlib.sha256(graph).hexdigest() == entry["graph"]:
+        return graph
+    warnings.warn(
+        f"{place} is not the graph that was written with {path.name}; Keras answers, more slowly", stacklevel=3
+    )
+    return None
+
+
+def owns_graph(path: Path) -> bool:
+    """Whether what is called as the graph of a model file was written with it."""
+    try:
+        return _checked(path).get("graph") == file_sha256(graphs.beside(path))
+    except (InputError, OSError):
+        return False
+
+
+def needs_keras(path: str | os.PathLike[str]) -> bool:
+    """Whether only Keras can answer for a model file: no graph is beside it, or ONNX Runtime is not installed.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`.
+    """
+    path = Path(path).expanduser()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said by load
+        return _graph(path, _checked(path)) is None
+
+
+@refusing()
 def load(path: str | os.PathLike[str]) -> Classifier:
     """Read a model file that ``tlbook train`` wrote.
+
+    Where the graph that was written with it (``model.onnx``) lies beside it and ONNX Runtime is installed, that
+    answers, and Keras is not imported.
 
     Parameters
     ----------
@@ -269,15 +414,6 @@ def load(path: str | os.PathLike[str]) -> Classifier:
     """
     path = Path(path).expanduser()
     entry = _checked(path)
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises many kinds
-        written = _keras_version(path)
-        if _newer(written, keras.__version__):
-            raise InputError(
-                f"{path} was written by Keras {written}, and Keras {keras.__version__} here cannot read it: install that "
-                f"version or a later one (pip install -U keras)"
-            ) from error
-        raise InputError(f"{path} cannot be loaded by Keras {keras.__version__} ({sentence(error)})") from error
-    names: Sequence[str] = entry["class names"]
-    return Classifier(model, tuple(names), entry["about"], path)
+    graph = _graph(path, entry)
+    model = _read_by_keras(path) if graph is None else None
+    return Classifier(model, entry["class names"], entry["about"], path, graph)

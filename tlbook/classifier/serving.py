@@ -18,7 +18,9 @@ from importlib import resources
 from typing import Any
 
 import anyio.to_thread
+import numpy as np
 import uvicorn
+from scipy.special import softmax
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -29,11 +31,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tlbook import evaluation
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.saved import Classifier, load
 from tlbook.datasets import BadImage
-from tlbook.datasets.decoding import open_image, pixels
+from tlbook.datasets.decoding import content, decoded, opened
 
 __all__ = ["LARGEST", "PhotoServer", "serve"]
 
@@ -180,13 +181,14 @@ class PhotoServer:
         BadImage
             The bytes are no photo that can be read.
         """
-        with open_image(photo) as opened:
-            large = opened.width * opened.height >= _LARGE
+        photo = content(photo)
+        with opened(photo) as image:
+            large = image.width * image.height >= _LARGE
         with self._large if large else nullcontext():
-            image = pixels(photo, self.classifier.input_size, self.classifier.white)
-        with self._one:
-            logits = self.classifier.logits(image[None], progress=False)
-        p = evaluation.probabilities(logits)[0]
+            pixels = decoded(photo, self.classifier.input_size, self.classifier.white)
+        with self._one if not self.classifier.by_graph else nullcontext():
+            logits = self.classifier.logits(pixels[None], progress=False)
+        p = softmax(logits[0].astype(np.float64))
         ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
         return {"label": ranked[0][0], "probabilities": ranked}
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
-from tlbook._files import write_json, write_text
-from tlbook.classifier import choice, photos, saved, strategy
+from tlbook._files import write_bytes, write_json, write_text
+from tlbook.classifier import advice, choice, graphs, photos, saved, strategy
 from tlbook.classifier.errors import InputError, sentence
-from tlbook.classifier.metrics_file import METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
+from tlbook.classifier.metrics_file import GRAPH, METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.prediction import csv_text
 from tlbook.classifier.runs import RunFolder
@@ -22,6 +22,7 @@ from tlbook.classifier.strategy import Fitted
 from tlbook.datasets import Split
 from tlbook.datasets.decoding import FULL
 from tlbook.datasets.splits import printable
+from tlbook.features import engines
 from tlbook.report import Report, Training, evaluate
 from tlbook.report.metrics import number
 
@@ -131,6 +132,15 @@ class Stages:
             "notes": self.notes,
             "versions": versions(),
         }
+        with self.state.timed("advice"):
+            out_of_sample = {"validation": fitted.logits / temperature, "test": report.logits}
+            metrics["advice"] = {
+                "suspected_labels": advice.suspected(self.photos, out_of_sample),
+                "more_photos": self.state.step(
+                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS)
+                ),
+            }
+        metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
         metrics = self._write(classifier, report, metrics)
         self.state.publish()
@@ -177,6 +187,20 @@ class Stages:
         self.chosen = choice.BackboneChoice(**self.state.step("backbone", choose))
         self.say(f"backbone {self.chosen.name}: {self.chosen.reason}")
         self.backbone = choice.loaded(self.chosen.name, self.options["input_size"])
+        self.graph = self._graph_or_note(lambda: graphs.of_features(self.backbone))
+
+    def _graph_or_note(self, make: Callable[[], bytes]) -> bytes | None:
+        """A graph, or None where the packages for it are missing or it cannot be made: the result does without."""
+        if not graphs.can_write():
+            return None
+        try:
+            found = make()
+            if engines.open_session(found) is None:
+                raise ValueError("ONNX Runtime cannot read it")
+        except Exception as error:  # Keras, tf2onnx and ONNX raise kinds of their own
+            self.notes.append(f"{GRAPH} was not written ({sentence(error)}), so Keras answers for the model")
+            return None
+        return found
 
     def _extract(self) -> dict[str, NDArray[Any]]:
         """Features by split: all photos in one pass, which one engine makes."""
@@ -188,9 +212,11 @@ class Stages:
             self.photos.class_names,
             [content for split in splits.values() for content in split.hashes],
             white=splits["train"].white,
+            kept=[pixels for split in splits.values() for pixels in split.kept or [None] * len(split)],
         )
         try:
-            found = saved.extracted(self.backbone, every, cache=True, progress=self.progress)
+            engine = "auto" if self.graph is None else "onnxruntime"
+            found = saved.extracted(self.backbone, every, cache=True, progress=self.progress, engine=engine)
         except ValueError as error:  # a photo that was there when the folder was read
             raise InputError(f"the photos changed while they were used: {sentence(error)}") from error
         edges = np.cumsum([len(split) for split in splits.values()])[:-1]
@@ -210,6 +236,19 @@ class Stages:
         return probe, strategy.with_probe(self.backbone, probe, features["validation"])
 
     def _tuned(self, probe: transfer.Probe) -> Fitted:
+        if self.options["strategy"] != "lp-ft":
+            with self.state.timed("fine_tuning"):
+                fitted = strategy.fit_top(
+                    self.backbone,
+                    probe,
+                    self.photos,
+                    seed=self.options["seed"],
+                    progress=self.progress,
+                    say=self.say,
+                )
+            del fitted.curves["wall_seconds"]
+            self.curves |= fitted.curves
+            return fitted
         self.say("fine-tuning all layers, starting from the probe")
 
         def tune() -> Fitted:
@@ -270,23 +309,39 @@ class Stages:
             },
         }
 
+    def _graph_of(self, classifier: Classifier) -> bytes | None:
+        if classifier.about["strategy"] == "probe":
+            return self._graph_or_note(lambda: classifier.as_graph(self.graph)) if self.graph else None
+        return self._graph_or_note(classifier.as_graph)
+
     def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
         """Write the result; its metrics, with the hashes of its files."""
         folder = self.state.fresh_result()
         test = self.photos.splits["test"]
-        written = saved.load(saved.save(classifier, folder / MODEL))
+        graph = self._graph_of(classifier)
+        if graph is not None:
+            write_bytes(folder / GRAPH, graph)
+        written = saved.load(saved.save(classifier, folder / MODEL, graph))
         positions = np.unique(np.linspace(0, len(test) - 1, _SAMPLE).astype(int))
-        again = np.asarray(written.model.predict_on_batch(test.select(positions).images(written.input_size)))
+        images = test.select(positions).images(written.input_size)
         expected = report.logits[positions]
         scale = 1 + np.abs(expected).max()
-        if not np.abs(again - expected).max() <= 1e-3 * scale:  # also false for NaN
-            raise RuntimeError("the written model does not give the logits that were measured")
+        for again in (written.logits(images, progress=False), saved.by_keras(written.model, images)):
+            if not np.abs(again - expected).max() <= 1e-3 * scale:  # also false for NaN
+                raise RuntimeError("the written model does not give the logits that were measured")
         shown = [self.photos.shown("test", i) for i in range(len(test))]
         probabilities = evaluation.probabilities(report.logits)
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth)
         write_text(folder / PREDICTIONS, text)
-        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves))
+        doubtful = [
+            (
+                self.photos.splits[one["split"]].paths[one.pop("index")],
+                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
+            )
+            for one in metrics["advice"]["suspected_labels"]
+        ]
+        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, doubtful))
         metrics = sign(metrics, folder)
         write_json(folder / METRICS, metrics)
         return metrics

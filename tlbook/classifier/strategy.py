@@ -1,7 +1,12 @@
-"""Probe or fine-tuning: fitted, compared on validation photos, calibrated."""
+"""Probe or fine-tuning: fitted, compared on validation photos, calibrated.
+
+Fine-tuning comes in two sizes. The *top*, which is what follows the last stage but one of the backbone, is trained on activations
+that the rest gives once for each photo and its mirror image: seconds. LP-FT trains all layers on the photos themselves: minutes.
+"""
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,19 +19,26 @@ from numpy.typing import NDArray
 from tlbook import evaluation, transfer
 from tlbook._models import has_gradients
 from tlbook.backbones import Backbone
+from tlbook.classifier.errors import InputError
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.saved import HEAD, Classifier
+from tlbook.datasets import Split
+from tlbook.features import cache, engines
+from tlbook.features.extraction import passed
+from tlbook.progress import bar
 from tlbook.report.metrics import number
 from tlbook.transfer import Probe
 
 import keras  # isort: skip
 
 __all__ = [
+    "ITERATIONS",
     "STRATEGIES",
     "Fitted",
     "calibrate",
     "decide",
     "fit_probe",
+    "fit_top",
     "fit_tuned",
     "probe_from",
     "probe_record",
@@ -34,10 +46,10 @@ __all__ = [
     "with_probe",
 ]
 
-STRATEGIES = ("probe", "lp-ft", "auto")
-"""The linear probe; the probe, then all layers fine-tuned; whichever of the two does better on validation photos."""
+STRATEGIES = ("probe", "top", "lp-ft", "auto")
+"""The linear probe; the probe, then the top fine-tuned, or all layers; the top where it does better on validation photos."""
 
-_ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
+ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
 
 _FIXED_C = 0.01  # where no validation photo chooses; in the flat middle of the curves of the book's data sets
 
@@ -45,12 +57,10 @@ _STEPS, _BATCH, _EPOCHS = 1600, 32, (3, 10)
 _RATE = {"sketchnet": 5e-4}  # as in the chapter on fine-tuning
 _IMAGENET_RATE = 1e-4
 
-LEAST = 6
-"""Mistakes that the probe must make on validation photos for fine-tuning to be tried.
+_TOP_PASSES, _TOP_RATE = 4, 5e-4  # over photos and mirror images: eight of each photo
+_LARGEST = 2**30  # bytes of activations
 
-With five or fewer, even a model that mended all of them and made no new one would not be told from the probe by McNemar's exact
-test at 5 %: five differences in one direction have p = 2 / 2**5 = 0.0625.
-"""
+_MENDED = 0.5  # share of the probe's mistakes: what fine-tuning repairs if it does very well
 
 
 @dataclass
@@ -83,10 +93,10 @@ def fit_probe(features: dict[str, NDArray[Any]], photos: Photos) -> Probe:
     train, validation = photos.splits["train"], photos.splits["validation"]
     if len(validation):
         return transfer.linear_probe(
-            features["train"], train.labels, features["validation"], validation.labels, max_iter=_ITERATIONS
+            features["train"], train.labels, features["validation"], validation.labels, max_iter=ITERATIONS
         )
     given = (features["train"], train.labels)
-    return transfer.linear_probe(*given, *given, C=_FIXED_C, max_iter=_ITERATIONS)
+    return transfer.linear_probe(*given, *given, C=_FIXED_C, max_iter=ITERATIONS)
 
 
 def probe_record(probe: Probe) -> dict[str, Any]:
@@ -146,11 +156,7 @@ def fit_tuned(
         in_memory=2**29,
         progress=progress,
     )
-    curves = {
-        "train": [number(value) for value in history.train_accuracy],
-        "validation": [number(value) for value in history.validation_accuracy] if len(validation) else [],
-        "wall_seconds": history.total_seconds,
-    }
+    curves = _curves(history, bool(len(validation)))
     classifier = Classifier(model, photos.class_names, {"backbone": backbone.name})
     logits = np.empty((0, len(photos.class_names)), np.float32)
     if len(validation):
@@ -158,17 +164,140 @@ def fit_tuned(
     return Fitted(model, logits, curves)
 
 
+def _curves(history: transfer.History, validated: bool) -> dict[str, Any]:
+    return {
+        "train": [number(value) for value in history.train_accuracy],
+        "validation": [number(value) for value in history.validation_accuracy] if validated else [],
+        "wall_seconds": history.total_seconds,
+    }
+
+
+class TooLarge(InputError):
+    """The activations of all photos do not fit into memory."""
+
+
+def fit_top(
+    backbone: Backbone,
+    probe: Probe,
+    photos: Photos,
+    *,
+    seed: int,
+    progress: bool,
+    say: Callable[[str], None] = lambda line: None,
+) -> Fitted:
+    """Fine-tune the top from the probe on; batch normalisation stays as it is, the number of passes is fixed.
+
+    Raises
+    ------
+    TooLarge
+        Before anything is computed.
+    """
+    model = transfer.attach_head(backbone, probe)
+    below, top = transfer.split_model(model, backbone.stages[-2])
+    train, validation = photos.splits["train"], photos.splits["validation"]
+    shape = below.output_shape[1:]
+    size = (2 * len(train) + len(validation)) * int(np.prod(shape)) * np.dtype(np.float16).itemsize
+    if size > _LARGEST:
+        raise TooLarge(f"the activations of all photos take {size / 1e9:.1f} GB, more than {_LARGEST / 1e9:.1f}")
+    flat = keras.Model(below.inputs, keras.layers.Flatten()(below.outputs[0]))
+    forward, threads, batch_size = _engine(Backbone(f"{backbone.name}-below", flat, ()), 2 * len(train))
+    transfer.unfreeze(top)
+    seconds = _seconds(forward, below, top, train, len(validation), threads)
+    say(f"fine-tuning what follows {backbone.stages[-2]}, starting from the probe; about {seconds:.0f} seconds")
+
+    def activations(split: Split, mirrored: bool) -> NDArray[np.float16]:
+        return _activations(forward, split, below, threads, batch_size, mirrored=mirrored, progress=progress)
+
+    x, labels = activations(train, True), np.tile(train.labels, 2)
+    held = (activations(validation, False), validation.labels) if len(validation) else (x, labels)
+    recipe = transfer.Recipe(
+        epochs=_TOP_PASSES, learning_rate=_TOP_RATE, schedule="cosine", warmup_epochs=1, batch_size=_BATCH, seed=seed
+    )
+    history = transfer.fine_tune(top, (x, labels), held, recipe, progress=progress)
+    for layer in top.layers:
+        if layer.weights:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+    logits = np.empty((0, len(photos.class_names)), np.float32)
+    if len(validation):
+        logits = np.concatenate([top.predict_on_batch(part) for part in np.array_split(held[0], _parts(len(held[0])))])
+    return Fitted(model, logits, _curves(history, bool(len(validation))))
+
+
+def _parts(n: int) -> int:
+    return max(1, -(-n // engines.BATCHES["keras"]))
+
+
+def _engine(below: Backbone, n: int) -> tuple[engines.Engine, int, int]:
+    """What computes the activations, in how many threads, and how many images at a time."""
+    name = engines.choose("auto", n)
+    size = engines.BATCHES[name]
+    if name == "onnxruntime":
+        return engines.onnx_engine(below, [None], cache.graphs(cache.folder())), engines.threads(), size
+    return engines.keras_engine(below, [None], size), 1, size
+
+
+def _activations(
+    forward: engines.Engine,
+    photos: Split,
+    below: keras.Model,
+    threads: int,
+    batch_size: int,
+    *,
+    mirrored: bool,
+    progress: bool,
+) -> NDArray[np.float16]:
+    """Activations, float16 (n, height, width, channels); after them those of the mirror images."""
+    shape, size, n = below.output_shape[1:], below.input_shape[1], len(photos)
+    found = np.empty((n * (1 + mirrored), *shape), np.float16)
+
+    def both(batch: NDArray[Any]) -> list[NDArray[Any]]:
+        views = [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]
+        return [forward(view)[0] for view in views]
+
+    done = 0
+    with bar("activations", n, enabled=progress) as ticker:
+        for views in passed(both, photos, size, batch_size, threads):
+            count = len(views[0])
+            for start, view in zip((0, n), views, strict=False):
+                found[start + done : start + done + count] = view.reshape(count, *shape)
+            done += count
+            ticker.advance(count)
+    return found
+
+
+def _seconds(
+    forward: engines.Engine, below: keras.Model, top: keras.Model, train: Split, n_validation: int, threads: int
+) -> float:
+    """What fine-tuning the top will take on this machine, roughly: a few photos timed, without what compiling takes."""
+    images = train.select(np.arange(min(8, len(train)))).images(below.input_shape[1])
+    forward(images[:1])  # the first call prepares
+
+    began = time.perf_counter()
+    x = forward(images)[0].reshape(len(images), *below.output_shape[1:])
+    once = (time.perf_counter() - began) / len(images) / threads
+    batch = np.resize(x, (_BATCH, *x.shape[1:])).astype(np.float32)
+    top(batch, training=False)
+    began = time.perf_counter()
+    top(batch, training=False)
+    step = 3 * (time.perf_counter() - began) / _BATCH  # backwards takes twice what forwards does
+    return (2 * len(train) + n_validation) * once + 2 * len(train) * _TOP_PASSES * step
+
+
 def why_not_tune(labels: NDArray[Any], logits: NDArray[Any]) -> str | None:
-    """Why fine-tuning cannot be shown to pay, or None if it could."""
+    """Why fine-tuning cannot be shown to pay, or None if it could: with 80 % power, if it did very well."""
     if not has_gradients():
         return f"the backend {keras.backend.backend()} of Keras cannot train"
     if not len(labels):
         return "there are no validation photos on which fine-tuning could show that it pays"
-    errors = int((evaluation.predictions(logits) != labels).sum())
-    if errors < LEAST:
+    n, errors = len(labels), int((evaluation.predictions(logits) != labels).sum())
+    if not errors:
+        return f"the probe errs on none of {n:,} validation photos"
+    accuracy, gain = 1 - errors / n, _MENDED * errors / n
+    needed = evaluation.images_needed_paired(accuracy, accuracy + gain, discordant=gain)
+    if needed > n:
         return (
-            f"the probe errs on {errors} of {len(labels)} validation photos, and fewer than {LEAST} mistakes cannot show "
-            "that fine-tuning pays"
+            f"the probe errs on {errors} of {n:,} validation photos: to show that fine-tuning repairs half of such mistakes "
+            f"would take about {needed:,} photos"
         )
     return None
 
@@ -180,7 +309,7 @@ def decide(
 
     Parameters
     ----------
-    requested : {"probe", "lp-ft", "auto"}
+    requested : {"probe", "top", "lp-ft", "auto"}
     labels : ndarray, shape (n,)
         Of the validation photos.
     tune : callable
@@ -188,21 +317,24 @@ def decide(
 
     Returns
     -------
-    chosen : {"probe", "lp-ft"}
+    chosen : {"probe", "top", "lp-ft"}
     fitted : Fitted
     why : dict
         ``requested``, ``chosen``, ``reason``, and ``test`` (numbers of McNemar's test) where there was one.
     """
     if requested == "probe":
         return "probe", probe, {"requested": requested, "chosen": "probe", "reason": "as given"}
-    if requested == "lp-ft":
-        return "lp-ft", tune(), {"requested": requested, "chosen": "lp-ft", "reason": "as given"}
+    if requested != "auto":
+        return requested, tune(), {"requested": requested, "chosen": requested, "reason": "as given"}
     if reason := why_not_tune(labels, probe.logits):
         return "probe", probe, {"requested": requested, "chosen": "probe", "reason": reason}
-    tuned = tune()
+    try:
+        tuned = tune()
+    except TooLarge as error:
+        return "probe", probe, {"requested": requested, "chosen": "probe", "reason": str(error)}
     guesses = [evaluation.predictions(one.logits) for one in (tuned, probe)]
-    test = evaluation.mcnemar(labels, *guesses, names=("LP-FT", "probe"))
-    chosen, fitted = ("lp-ft", tuned) if test.winner == "LP-FT" else ("probe", probe)
+    test = evaluation.mcnemar(labels, *guesses, names=("top", "probe"))
+    chosen, fitted = ("top", tuned) if test.winner == "top" else ("probe", probe)
     why = {
         "requested": requested,
         "chosen": chosen,
@@ -211,7 +343,7 @@ def decide(
             "method": test.method,
             "difference": number(test.difference.value),
             "difference_interval": [number(test.difference.low), number(test.difference.high)],
-            "only_lp_ft_right": test.only_a,
+            "only_top_right": test.only_a,
             "only_probe_right": test.only_b,
             "p_value": number(test.p_value),
         },

@@ -32,7 +32,7 @@ class Result:
     Attributes
     ----------
     folder : Path
-        Holds the four files.
+        Holds the files.
     metrics : dict
         The contents of ``metrics.json``.
     """
@@ -96,7 +96,7 @@ def train(
     """Train, calibrate and test a classifier on a folder of photos.
 
     A linear probe is fitted on the features of a frozen backbone; `strategy`
-    decides whether all layers are fine-tuned afterwards. A temperature fitted on
+    decides what is fine-tuned afterwards. A temperature fitted on
     the validation photos is folded into the logits. The test photos are used
     once, for the model that was chosen.
 
@@ -108,19 +108,23 @@ def train(
         left out and how missing splits are cut.
     out : path-like
         Folder of the result, apart from those of the photos. It appears when all
-        is done, with ``model.keras``, ``report.html``, ``metrics.json`` and
-        ``predictions.csv``. Until then the state is kept in ``OUT.unfinished``,
+        is done, with ``model.keras``, ``model.onnx`` (the same model as a graph,
+        which answers without Keras; where the packages of ``tlbook[fast]`` are),
+        ``report.html``, ``predictions.csv`` and ``metrics.json``. Until then the state is kept in ``OUT.unfinished``,
         from which the same call goes on if it was interrupted. Where the folder
-        is there already, the state is in ``OUT/unfinished`` and the four files
+        is there already, the state is in ``OUT/unfinished`` and the files
         appear in it; other files in it are left alone. Where the result of the
         same call is there already, whole and unchanged, it is returned.
     backbone : str, default "auto"
         A name of :func:`tlbook.backbones.names`; "auto" takes the best one that
         is available, see :mod:`tlbook.classifier.choice`.
-    strategy : {"auto", "probe", "lp-ft"}, default "auto"
-        "lp-ft" fine-tunes all layers, starting from the probe (Kumar et al. 2022);
-        "auto" does so where the probe makes enough mistakes on validation
-        photos, and keeps it only if McNemar's exact test finds it better there.
+    strategy : {"auto", "probe", "top", "lp-ft"}, default "auto"
+        "top" fine-tunes what follows the last stage but one of the backbone,
+        starting from the probe, on activations that are computed once: seconds.
+        "lp-ft" fine-tunes all layers (Kumar et al. 2022): minutes. "auto" tries the
+        top where the validation photos are enough to show that it repairs half of
+        the probe's mistakes, and keeps it only if McNemar's exact test finds it
+        better there.
     test : path-like, optional
         Another folder with the same classes, to test on.
     seed : int, default 0
@@ -132,7 +136,7 @@ def train(
     input_size : int, optional
         Side of the images in pixels; by default that of the backbone.
     force : bool, default False
-        Replace the four files of a result of other photos or options, once the
+        Replace the files of a result of other photos or options, once the
         new ones are whole; nothing else is removed.
     progress : bool, default True
         Show bars with the time left on a terminal.
@@ -153,9 +157,9 @@ def train(
     whole(seed, "seed", 0, error=InputError)
     if backbone != "auto":
         choice.choose(backbone)
-    if strategy == "lp-ft" and not has_gradients():
+    if strategy in ("top", "lp-ft") and not has_gradients():
         raise InputError(
-            "strategy lp-ft needs the TensorFlow, JAX or PyTorch backend of Keras; unset KERAS_BACKEND, or take probe"
+            f"strategy {strategy} needs the TensorFlow, JAX or PyTorch backend of Keras; unset KERAS_BACKEND, or take probe"
         )
     source, out = _path(folder, "folder"), _path(out, "out")
     test = None if test is None else _path(test, "test")
@@ -165,7 +169,8 @@ def train(
     check_writable(out)
 
     wall, process = time.perf_counter(), time.process_time()
-    given = photos.read(source, test, seed=seed, progress=progress)
+    keep = choice.expected_size(backbone, input_size)
+    given = photos.read(source, test, seed=seed, keep=keep, progress=progress)
     wall, process = time.perf_counter() - wall, time.process_time() - process
     options: dict[str, Any] = {
         "backbone": backbone,

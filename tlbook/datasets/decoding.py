@@ -220,7 +220,8 @@ def _is_short(kind: bytes, body: bytes) -> bool:
     return not unpacking.unconsumed_tail and len(name) < 80
 
 
-def _content(source: Readable | bytes) -> bytes:
+def content(source: Readable | bytes) -> bytes:
+    """The bytes of a file, without what would make Pillow take a good PNG for damaged."""
     if isinstance(source, bytes):
         data = source
     else:
@@ -230,7 +231,11 @@ def _content(source: Readable | bytes) -> bytes:
 
 def open_image(source: Readable | bytes) -> ImageFile:
     """Open an image without decoding it, or raise :class:`BadImage`."""
-    data = _content(source)
+    return opened(content(source))
+
+
+def opened(data: bytes) -> ImageFile:
+    """:func:`open_image`, of what :func:`content` gave."""
     kind = _kind(data[:64])
     if kind == "raw":
         raise BadImage(_RAW)
@@ -309,7 +314,7 @@ def _values(image: ImageFile, data: bytes) -> NDArray[np.int64] | None:
 
 def _channels(data: bytes, mode: str) -> NDArray[np.int64]:
     """The pixels of a file, read in a raw mode of Pillow's."""
-    with open_image(data) as image:
+    with opened(data) as image:
         image.tile = [
             tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
         ]
@@ -373,31 +378,45 @@ def _orientation(image: Image.Image) -> int:
 
 def pixels(source: Readable | bytes, size: int, white: int | None = None) -> NDArray[np.uint8]:
     """Decode an opened file, its bytes or a path to (size, size, 3), or raise :class:`BadImage`."""
-    data = _content(source)
-    with open_image(data) as image:
-        side = min(image.size)
-        if image.format in ("JPEG", "MPO") and side >= 2 * size:
-            # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; at least
-            # twice the wanted size is kept so that the resize still averages.
-            scale = (2 * size) / side
-            image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
-        picture = _rgb(image, data, white)
-        # Asked for once the pixels are there: a PNG may have its EXIF behind them, and Pillow turns a TIFF by itself.
-        turn = _TRANSPOSE.get(_orientation(image))
-        width, height = picture.size
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-        # Turned after the resize, when there is less to turn: the crop is the
-        # same from any side.
-        if turn is not None:
-            picture = picture.transpose(turn)
-        return np.array(picture, dtype=np.uint8)
+    return decoded(content(source), size, white)
 
 
-def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
-    """Decode a file at the least cost that still finds damage.
+def decoded(data: bytes, size: int, white: int | None = None) -> NDArray[np.uint8]:
+    """:func:`pixels`, of what :func:`content` gave."""
+    with opened(data) as image:
+        _reduce(image, size)
+        return _square(image, _rgb(image, data, white), size)
+
+
+def _reduce(image: Image.Image, size: int) -> None:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8, for a fraction of the cost; at least twice the wanted size is kept so that the
+    resize still averages."""
+    side = min(image.size)
+    if image.format in ("JPEG", "MPO") and side >= 2 * size:
+        scale = (2 * size) / side
+        image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+
+
+def _square(image: Image.Image, picture: Image.Image, size: int) -> NDArray[np.uint8]:
+    """The centred square of a decoded picture, upright, at (size, size, 3)."""
+    # Asked for once the pixels are there: a PNG may have its EXIF behind them, and Pillow turns a TIFF by itself.
+    turn = _TRANSPOSE.get(_orientation(image))
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    if picture.size != (size, size):
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    # Turned after the resize, when there is less to turn: the crop is the
+    # same from any side.
+    if turn is not None:
+        picture = picture.transpose(turn)
+    return np.array(picture, dtype=np.uint8)
+
+
+def inspect(
+    source: Readable | bytes, size: int | None = None
+) -> tuple[str | None, int | None, NDArray[np.uint8] | None]:
+    """Decode a file at the least cost that still finds damage, or at a size that is wanted, as :func:`pixels` does.
 
     Returns
     -------
@@ -405,14 +424,16 @@ def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
         What has to be converted (`oddity`), None where nothing has.
     largest : int or None
         The largest value of a 16-bit image; None of any other.
+    pixels : ndarray of uint8, shape (size, size, 3), or None
+        Where a size was given; None of a 16-bit image, whose white all files decide.
 
     Raises
     ------
     BadImage
         The file cannot be used; the message says why.
     """
-    data = _content(source)
-    with open_image(data) as image:
+    data = content(source)
+    with opened(data) as image:
         try:
             count = frames(image)
         except Exception as error:
@@ -423,11 +444,14 @@ def inspect(source: Readable | bytes) -> tuple[str | None, int | None]:
         if found == "16-bit":
             values = _values(image, data)
             _rgb(image, data, FULL)
-            return found, None if values is None else int(values.max())
+            return found, None if values is None else int(values.max()), None
+        if size is not None:
+            _reduce(image, size)
+            return found, None, _square(image, _rgb(image, data), size)
         # An eighth of the size: every byte of a JPEG is still read and checked.
         image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         _rgb(image, data)
-        return found, None
+        return found, None, None
 
 
 def common_white(sources: Iterable[Readable | bytes]) -> int:

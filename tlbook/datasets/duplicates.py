@@ -107,28 +107,29 @@ class NearDuplicate:
 
 def _hashes(
     images: Iterator[NDArray[np.uint8]], n: int, frequencies: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Packed hashes, and those of the mirrored images: uint8 (n, bytes) each."""
-    width = -(-(frequencies**2) // 8)
-    upright, mirrored = np.empty((n, width), np.uint8), np.empty((n, width), np.uint8)
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Packed hashes, and those of the mirrored images: uint64 (n, words) each."""
+    width = 8 * -(-(frequencies**2) // 64)
+    upright, mirrored = np.zeros((n, width), np.uint8), np.zeros((n, width), np.uint8)
     for index, image in enumerate(images):
         grey = _grey(image, _OVERSAMPLING * frequencies)
-        upright[index] = np.packbits(_bits(grey, frequencies))
-        mirrored[index] = np.packbits(_bits(grey[:, ::-1], frequencies))
-    return upright, mirrored
+        for packed, picture in ((upright, grey), (mirrored, grey[:, ::-1])):
+            bits = np.packbits(_bits(picture, frequencies))
+            packed[index, : len(bits)] = bits
+    return upright.view(np.uint64), mirrored.view(np.uint64)
 
 
-def _close_pairs(one: NDArray[np.uint8], other: NDArray[np.uint8], distance: int) -> Iterator[tuple[int, int, int]]:
+def _close_pairs(one: NDArray[np.uint64], other: NDArray[np.uint64], distance: int) -> Iterator[tuple[int, int, int]]:
     """(i, j, bits) with i < j for hashes one[i] and other[j] that differ in at most ``distance`` bits."""
     for start in range(0, len(one), _BLOCK):
-        block = one[start : start + _BLOCK]
-        # a byte of every hash at a time: whole differences of all pairs would not fit into memory
-        bits = np.zeros((len(block), len(other)), np.uint16)
-        for byte in range(one.shape[1]):
-            bits += np.bitwise_count(block[:, byte, None] ^ other[None, :, byte])
+        block, later = one[start : start + _BLOCK], other[start:]
+        # a word of every hash at a time: whole differences of all pairs would not fit into memory
+        bits = np.zeros((len(block), len(later)), np.uint16)
+        for word in range(one.shape[1]):
+            bits += np.bitwise_count(block[:, word, None] ^ later[None, :, word])
         for i, j in np.argwhere(bits <= distance):
-            if start + i < j:
-                yield start + int(i), int(j), int(bits[i, j])
+            if i < j:
+                yield start + int(i), start + int(j), int(bits[i, j])
 
 
 def near_duplicates(
@@ -182,7 +183,7 @@ def near_duplicates(
     labels = np.concatenate([split.labels for split in splits])
     # twice the side of the hash is enough to shrink from, and decodes large photos at reduced scale
     side = 2 * _OVERSAMPLING * frequencies
-    images = (image for split in splits for batch, _ in split.batches(side) for image in batch)
+    images = (image for split in splits for image in split.thumbnails(side))
     upright, turned = _hashes(images, len(places), frequencies)
     found: dict[tuple[int, int], tuple[int, bool]] = {}
     for one, flag in ((upright, False), (turned, True)) if mirrored else ((upright, False),):

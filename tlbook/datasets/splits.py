@@ -41,6 +41,8 @@ class Split:
         What is known of how each image was made (the sketches have it).
     white : int, default 65535
         Value of white in its 16-bit images, see :func:`tlbook.datasets.decode`.
+    kept : sequence of ndarray or None, optional
+        Pixels that were decoded when the hashes were taken, of the files of which there are any.
 
     Attributes
     ----------
@@ -48,6 +50,7 @@ class Split:
     labels : ndarray of int64, shape (n,), read-only
     class_names : tuple of str
     factors : tuple of dict, or None
+    kept : tuple of ndarray or None, or None
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Split:
         hashes: Sequence[str] | None = None,
         factors: Sequence[dict[str, Any]] | None = None,
         white: int = FULL,
+        kept: Sequence[NDArray[np.uint8] | None] | None = None,
     ):
         self.name, self.white = str(name), white
         self.paths = tuple(Path(path) for path in paths)
@@ -68,7 +72,7 @@ class Split:
             raise ValueError(f"labels are whole numbers, one per path; got {given.dtype}")
         self.labels = np.array(given, dtype=np.int64).reshape(-1)
         self.labels.flags.writeable = False
-        for what, values in (("labels", self.labels), ("hashes", hashes), ("factors", factors)):
+        for what, values in (("labels", self.labels), ("hashes", hashes), ("factors", factors), ("kept", kept)):
             if values is not None and len(values) != len(self.paths):
                 raise ValueError(f"{len(self.paths)} paths but {len(values)} {what}")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
@@ -78,6 +82,7 @@ class Split:
             )
         self._hashes = None if hashes is None else tuple(hashes)
         self.factors = None if factors is None else tuple(factors)
+        self.kept = None if kept is None else tuple(kept)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -102,8 +107,20 @@ class Split:
 
     def image(self, index: int, size: int) -> NDArray[np.uint8]:
         """Decode one image, uint8 (size, size, 3); a file that was changed since its hash was taken is refused."""
+        kept = None if self.kept is None else self.kept[index]
+        if kept is not None and len(kept) == size:
+            return kept
         expected = None if self._hashes is None else self._hashes[index]
         return decode(self.paths[index], size, white=self.white, sha256=expected)
+
+    def thumbnails(self, side: int) -> Iterator[NDArray[np.uint8]]:
+        """All images in order, side by side pixels, or larger where such are kept: each is decoded once where it can be."""
+
+        def one(index: int) -> NDArray[np.uint8]:
+            kept = None if self.kept is None else self.kept[index]
+            return kept if kept is not None and len(kept) >= side else self.image(index, side)
+
+        return in_order(one, range(len(self)))
 
     def _decoded(self, size: int, ahead: int | None = None) -> Generator[NDArray[np.uint8], None, None]:
         """All images in order, by several threads a bounded number ahead."""
@@ -191,6 +208,7 @@ class Split:
             pick(self._hashes),
             pick(self.factors),
             self.white,
+            pick(self.kept),
         )
 
     def take(self, n: int, seed: int = 0) -> Split:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -12,9 +13,20 @@ from numpy.typing import NDArray
 
 from tlbook._files import read_sealed, write_sealed
 from tlbook.backbones import Backbone
+from tlbook.datasets import cache_folder
 
 _FORMAT = "2"  # of the cache files; another number leaves old files unused
 _POOLED = "features"  # in a cache key: the backbone's own output
+
+
+def folder(given: str | os.PathLike[str] | None = None) -> Path:
+    """Where features are kept: the folder that was given, or the usual one."""
+    return Path(given).expanduser() if given is not None else cache_folder() / "features"
+
+
+def graphs(folder: Path) -> Path:
+    """Where the graphs of ONNX Runtime are kept."""
+    return folder / "graphs"
 
 
 def cache_path(folder: Path, fingerprint: str, backbone: Backbone, layer: str | None, contents: str) -> Path:

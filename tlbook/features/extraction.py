@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tlbook._checks import images_for, whole
 from tlbook.backbones import Backbone
-from tlbook.datasets import Split, cache_folder
+from tlbook.datasets import Split
 from tlbook.datasets.decoding import in_order
 from tlbook.features import cache as store
 from tlbook.features import engines
@@ -43,7 +43,7 @@ def _batches(images: NDArray[Any] | Split, size: int, batch_size: int) -> Iterat
             yield images[start : start + batch_size]
 
 
-def _passed(
+def passed(
     forward: engines.Engine, images: NDArray[Any] | Split, size: int, batch_size: int, threads: int
 ) -> Iterator[list[NDArray[Any]]]:
     """Outputs batch by batch, in order; with several threads each of them decodes a batch and passes it on by itself.
@@ -92,7 +92,7 @@ def _run(
     results: list[NDArray[Any]] = []
     done = 0
     with bar(f"features of {backbone.name}", len(images), enabled=progress) as ticker:
-        for outputs in _passed(forward, images, backbone.input_size, batch_size, threads):
+        for outputs in passed(forward, images, backbone.input_size, batch_size, threads):
             results = results or [np.empty((len(images), output.shape[-1]), np.float32) for output in outputs]
             for result, output in zip(results, outputs, strict=True):
                 result[done : done + len(output)] = output
@@ -158,8 +158,8 @@ def extract(
         Stages of ``backbone.stages`` whose activations, averaged over the
         image, are wanted in place of the backbone's own output.
     batch_size : int, optional
-        Images in a batch; by default 8 for ONNX Runtime, which has one batch in
-        each thread, and 64 for Keras, where each is quickest.
+        Images in a batch; by default 1 for ONNX Runtime, which has one batch in
+        each thread, and 64 for Keras.
     cache : bool, default True
         Look on disk first, and keep the result there. The key is made of the
         backbone's architecture and present weights, its input size, the layer
@@ -214,8 +214,8 @@ def extract(
     paths: dict[str | None, Path] = {}
     graphs = None
     if cache and layers:
-        folder = Path(cache_dir).expanduser() if cache_dir is not None else cache_folder() / "features"
-        graphs = folder / "graphs"
+        folder = store.folder(cache_dir)
+        graphs = store.graphs(folder)
         fingerprint, contents = backbone.fingerprint, _contents(given)
         for name in layers:
             paths[name] = store.cache_path(folder, fingerprint, backbone, name, contents)

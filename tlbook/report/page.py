@@ -43,12 +43,15 @@ class Training:
         The contents of ``metrics.json``.
     curves : dict
         ``C``, ``losses`` (pairs of C and loss), and ``train``, ``validation`` by epoch where there was fine-tuning.
+    doubtful : sequence of (Path, str)
+        Photos whose label is doubtful, and what to say of each.
     """
 
     model: Any
     test: Split
     metrics: dict[str, Any]
     curves: dict[str, Any]
+    doubtful: Sequence[tuple[Path, str]] = ()
 
 
 def html(report: Report, training: Training | None = None) -> str:
@@ -61,6 +64,7 @@ def html(report: Report, training: Training | None = None) -> str:
             _run(report, training),
             _looked_at(report, training),
         )
+        run |= {"answer": _answer(report), "examples": _examples(maps, len(report.mistakes))}
     shown, drawn = len(report.mistakes), figures.optional
     return _template("training.html" if training else "report.html").render(
         report=report,
@@ -148,6 +152,25 @@ def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
     return found
 
 
+def _answer(report: Report) -> str:
+    """One sentence for whoever decides, and what the simplest rule would do."""
+    accuracy, majority = report.accuracy, report.overall["majority_accuracy"]
+    wrong, low, high = (_of_100(1 - value) for value in (accuracy.value, accuracy.high, accuracy.low))
+    return (
+        f"Of 100 new photos like these, it gets about {wrong} wrong ({low} to {high}). "
+        f"Always saying the most frequent class would get {_of_100(1 - majority.value)} wrong."
+    )
+
+
+def _of_100(share: float) -> str:
+    return "none" if share <= 0 else f"{100 * share:.0f}" if share >= 0.005 else "fewer than 1"
+
+
+def _examples(maps: Sequence[dict[str, Any]], mistakes: int) -> list[dict[str, Any]]:
+    """A right answer and a wrong one, without their maps."""
+    return [{**one, "pictures": one["pictures"][:1]} for one in (*maps[mistakes:][:1], *maps[:mistakes][:1])]
+
+
 def _versions() -> dict[str, str]:
     return {"tlbook": __version__, "python": platform.python_version(), **_files.versions("keras", "numpy")}
 
@@ -163,6 +186,11 @@ def _run(report: Report, training: Training) -> dict[str, Any]:
     return {
         "training": run,
         "facts": _facts(run, report.class_names),
+        "steps": run.get("next_steps", []),
+        "doubtful": [
+            {"said": said, "file": _place(path), "pictures": [figures.thumbnail(decode(path, figures.SHOWN), said)]}
+            for path, said in training.doubtful
+        ],
         "history": figures.optional(figures.training)(training.curves),
         "changed": _changed(run["photos"]),
         "cost": _cost(run["wall_seconds"]),

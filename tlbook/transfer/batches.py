@@ -265,8 +265,8 @@ def as_source(data: Data, model: keras.Model, name: str, in_memory: int) -> Sour
     return source
 
 
-def _activations(given: NDArray[Any], name: str) -> NDArray[np.float32]:
+def _activations(given: NDArray[Any], name: str) -> NDArray[Any]:
     """What the upper part of a divided network takes: of any sign and size, but finite."""
     if given.dtype.kind != "f" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite floats; it is {given.dtype}.")
-    return given.astype(np.float32, copy=False)
+    return given if given.dtype == np.float16 else given.astype(np.float32, copy=False)  # half of the memory

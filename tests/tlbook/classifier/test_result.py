@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from tests.tlbook.classifier.folders import OPTIONS, class_folders, hard_folders, picture
-from tlbook import classifier, cli, datasets, evaluation, report
-from tlbook.classifier import InputError, metrics_file, photos, saved, strategy
+from tlbook import backbones, classifier, cli, datasets, evaluation, features, report
+from tlbook.classifier import InputError, graphs, metrics_file, photos, saved, strategy
 from tlbook.classifier.strategy import Fitted
+from tlbook.features import engines
 
 import keras  # isort: skip
 
@@ -50,10 +51,12 @@ def rows(result):
     return list(csv.DictReader(io.StringIO(result.predictions.read_text("utf-8"))))
 
 
-def test_the_four_files_and_nothing_else(result):
+def test_the_files_and_nothing_else(result):
+    graph = ["model.onnx"] if graphs.can_write() else []
     assert sorted(path.name for path in result.folder.iterdir()) == [
         "metrics.json",
         "model.keras",
+        *graph,
         "predictions.csv",
         "report.html",
     ]
@@ -103,7 +106,8 @@ def test_class_names_and_origin_are_in_the_file(result):
 def test_logits_survive_saving(result, tested, tmp_path):
     first = classifier.load(result.model)
     again = classifier.load(saved.save(first, tmp_path / "copy.keras"))
-    np.testing.assert_array_equal(first.logits(tested, progress=False), again.logits(tested, progress=False))
+    images = tested.images(32)
+    np.testing.assert_array_equal(*(np.asarray(one.model.predict_on_batch(images)) for one in (first, again)))
     assert [path.name for path in tmp_path.iterdir()] == ["copy.keras"]
 
 
@@ -267,37 +271,90 @@ def fitted(labels, wrong):
     return Fitted(None, logits)
 
 
-def test_fine_tuning_is_not_tried_where_it_could_not_be_shown_to_pay():
-    labels = np.arange(40) % 2
-    probe = fitted(labels, range(strategy.LEAST - 1))
+@pytest.mark.parametrize("errors", [0, 5, 12])
+def test_fine_tuning_is_not_tried_where_it_could_not_be_shown_to_pay(errors):
+    labels = np.arange(400) % 2
+    probe = fitted(labels, range(errors))
     chosen, kept, why = strategy.decide("auto", labels, probe, lambda: pytest.fail("it was tried"))
-    assert chosen == "probe" and kept is probe and "errs on 5 of 40" in why["reason"]
+    assert chosen == "probe" and kept is probe and f"errs on {errors or 'none'} of 400" in why["reason"]
 
 
-def test_the_least_number_of_mistakes_is_that_of_the_exact_test():
-    labels = np.arange(40) % 2
-    right = evaluation.predictions(fitted(labels, []).logits)
-    for errors, winner in ((strategy.LEAST - 1, None), (strategy.LEAST, "LP-FT")):
-        probe = evaluation.predictions(fitted(labels, range(errors)).logits)
-        assert evaluation.mcnemar(labels, right, probe, names=("LP-FT", "probe")).winner == winner
+def test_it_is_tried_where_the_exact_test_would_find_half_of_the_mistakes_repaired():
+    """The power of McNemar's test, by repeating: the repaired are binomial, and six or more in one direction are found."""
+    labels, rng = np.arange(400) % 2, np.random.default_rng(0)
+    tried = [
+        errors for errors in range(1, 41) if strategy.why_not_tune(labels, fitted(labels, range(errors)).logits) is None
+    ]
+    found = [np.mean(rng.binomial(400, 0.5 * errors / 400, 100_000) >= 6) for errors in range(1, 41)]
+    assert tried == [errors for errors, power in zip(range(1, 41), found, strict=True) if power >= 0.8]
 
 
-@pytest.mark.parametrize(("mended", "chosen"), [(12, "lp-ft"), (9, "lp-ft"), (3, "probe"), (0, "probe")])
+def test_what_does_not_fit_into_memory_is_not_tried():
+    labels = np.arange(60) % 2
+    probe = fitted(labels, range(30))
+
+    def tune():
+        raise strategy.TooLarge("9 GB")
+
+    assert strategy.decide("auto", labels, probe, tune)[2] == {"requested": "auto", "chosen": "probe", "reason": "9 GB"}
+
+
+@pytest.mark.parametrize("size", [10, 2**30])
+def test_the_top_is_refused_where_it_does_not_fit(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(strategy, "_LARGEST", size)
+    folder = hard_folders(tmp_path / "photos", 12)
+    if size == 10:
+        with pytest.raises(InputError, match=r"the activations of all photos take 0.0 GB, more than 0.0"):
+            classifier.train(folder, tmp_path / "out", strategy="top", **OPTIONS)
+        assert not (tmp_path / "out.unfinished").exists()
+    else:
+        assert (
+            classifier.train(folder, tmp_path / "out", strategy="top", **OPTIONS).metrics["strategy"]["chosen"] == "top"
+        )
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_top_is_the_same_model_as_fine_tuning_the_last_stage(tmp_path, monkeypatch, fast):
+    """The model that results gives the logits that were measured, and differs from the probe's in the last stage alone."""
+    monkeypatch.setattr(engines, "FEW", 1 if fast else 10**9)
+    folder = hard_folders(tmp_path / "photos", 12)
+    given = photos.read(folder, progress=False)
+    backbone = backbones.load("sketchnet", input_size=32)
+    x = {name: features.extract(backbone, split, progress=False) for name, split in given.splits.items()}
+    probe = strategy.fit_probe(x, given)
+    said = []
+    top = strategy.fit_top(backbone, probe, given, seed=0, progress=False, say=said.append)
+    validation = given.splits["validation"].images(32).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(top.model(validation, training=False)), top.logits, atol=0.02)  # float16
+    before = strategy.with_probe(backbone, probe, x["validation"]).model
+    moved = [
+        one.name
+        for one, other in zip(before.layers, top.model.layers, strict=True)
+        if any(not np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+    ]
+    names = [layer.name for layer in before.layers]
+    last = names.index(backbone.stages[-2])
+    assert "head" in moved and len(moved) > 1
+    assert all(names.index(name) > last and "bn" not in name.lower() for name in moved)
+    assert len(top.curves["train"]) == 4 and "about" in said[0] and backbone.stages[-2] in said[0]
+
+
+@pytest.mark.parametrize(("mended", "chosen"), [(12, "top"), (9, "top"), (3, "probe"), (0, "probe")])
 def test_fine_tuning_is_kept_only_if_the_paired_test_says_so(mended, chosen):
     labels = np.arange(60) % 2
-    probe, tuned = fitted(labels, range(12)), fitted(labels, range(mended, 12))
+    probe, tuned = fitted(labels, range(16)), fitted(labels, range(mended, 16))
     name, kept, why = strategy.decide("auto", labels, probe, lambda: tuned)
-    assert name == chosen and kept is (tuned if chosen == "lp-ft" else probe)
-    assert why["test"]["only_lp_ft_right"] == mended
-    assert ("LP-FT is better" in why["reason"]) == (chosen == "lp-ft")
+    assert name == chosen and kept is (tuned if chosen == "top" else probe)
+    assert why["test"]["only_top_right"] == mended
+    assert ("top is better" in why["reason"]) == (chosen == "top")
 
 
 def test_auto_fine_tunes_and_tells_why_on_photos_that_nothing_tells_apart(tmp_path):
     said = []
-    folder = hard_folders(tmp_path / "photos", 80)
+    folder = hard_folders(tmp_path / "photos", 120)
     metrics = classifier.train(folder, tmp_path / "out", **{**OPTIONS, "say": said.append}).metrics
     assert metrics["strategy"]["requested"] == "auto"
-    assert "on validation photos, LP-FT − probe" in metrics["strategy"]["reason"]
+    assert "on validation photos, top − probe" in metrics["strategy"]["reason"]
     assert f"strategy {metrics['strategy']['chosen']}: {metrics['strategy']['reason']}" in said
     assert "fine_tuning" in metrics["wall_seconds"]
     assert "Fine-tuning: accuracy after each epoch" in (tmp_path / "out" / "report.html").read_text("utf-8")
@@ -345,13 +402,16 @@ def test_the_page_is_well_formed_and_asks_for_nothing(page):
 def test_the_page_holds_every_part(page, result):
     for heading in ("Classes", "Confusion matrix", "Mistakes", "What the answers rest on", "Calibration", "Training"):
         assert f"<h2>{heading}</h2>" in page
-    assert re.findall("<h2>(.*?)</h2>", page)[:4] == [
+    assert re.findall("<h2>(.*?)</h2>", page)[:5] == [
+        "What to do next",
         "Classes",
         "Confusion matrix",
         "Mistakes",
         "What the answers rest on",
     ]
-    assert page.count("Heat map for") == page.count("Photo: ") == result.metrics["test"]["n_mistakes"] + 3  # each once
+    mistakes = result.metrics["test"]["n_mistakes"]
+    assert page.count("Heat map for") == mistakes + 3  # each once
+    assert page.count("Photo: ") == mistakes + 3 + 1 + bool(mistakes)  # and a right and a wrong one at the beginning
     words = " ".join(Page(page).words)
     assert "Cost" in words and "Versions" in words and keras.__version__ in words
     assert result.metrics["command"] in words

@@ -15,19 +15,20 @@ from tlbook import classifier
 from tlbook.classifier import metrics_file, runs, stages
 from tools import ROOT
 
-MOMENTS = os.environ.get("TLBOOK_KILLS", "2")
+FEW = ("--kills", "2", "--flips", "5", "--disks", "2")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
-def test_killed_at_random_moments():
-    """Two moments here; TLBOOK_KILLS=20, or `python tests/tlbook/classifier/kills.py 20`, for more."""
-    script = Path(__file__).with_name("kills.py")
+def test_faults():
+    """A few of each here; `make faults` has more."""
+    script = Path(__file__).with_name("faults.py")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     run = subprocess.run(
-        [sys.executable, str(script), MOMENTS], capture_output=True, text=True, env=environment, timeout=3600
+        [sys.executable, str(script), *FEW], capture_output=True, text=True, env=environment, timeout=3600
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("the same metrics") == int(MOMENTS)
+    assert run.stdout.count("the same metrics") == 2 + 2 + 1
+    assert run.stdout.count("5 flips in") > 2 and "both end with the same result" in run.stdout
 
 
 def timeless(result):

@@ -264,7 +264,7 @@ def test_photos_that_would_wait_in_vain_are_refused(hurried, monkeypatch):
 def test_large_images_are_decoded_one_at_a_time(server, monkeypatch):
     monkeypatch.setattr(serving, "_LARGE", 32 * 32)
     inside, most = 0, 0
-    decode = serving.pixels
+    decode = serving.decoded
 
     def counted(*arguments):
         nonlocal inside, most
@@ -274,7 +274,7 @@ def test_large_images_are_decoded_one_at_a_time(server, monkeypatch):
         inside -= 1
         return decode(*arguments)
 
-    monkeypatch.setattr(serving, "pixels", counted)
+    monkeypatch.setattr(serving, "decoded", counted)
     body = data(picture(57, 0, 90), "PNG")
     threads = [threading.Thread(target=classified, args=(server, body)) for _ in range(4)]
     for thread in threads:

@@ -96,6 +96,22 @@ def test_release_has_none_and_blocks_do_not_matter(monkeypatch):
     assert loose
 
 
+@pytest.mark.parametrize("frequencies", [6, 8, 16])
+@pytest.mark.parametrize("block", [1, 7, 512])
+def test_every_pair_is_compared_in_every_bit(frequencies, block, monkeypatch):
+    """Also where a hash fills its words in part (36 bits), and across the blocks."""
+    monkeypatch.setattr(module, "_BLOCK", block)
+    images = np.random.default_rng(0).integers(0, 256, (30, 64, 64, 3), np.uint8)
+    images[20:25] = images[:5]
+    upright, turned = module._hashes(iter(images), len(images), frequencies)
+    bits = [perceptual_hash(image, frequencies=frequencies) for image in images]
+    expected = {(i, j, int((bits[i] != bits[j]).sum())) for i in range(30) for j in range(i + 1, 30)}
+    assert set(module._close_pairs(upright, upright, frequencies**2)) == expected
+    few = frequencies**2 // 2
+    assert set(module._close_pairs(upright, upright, few)) == {pair for pair in expected if pair[2] <= few}
+    assert len(list(module._close_pairs(turned, upright, frequencies**2))) == 30 * 29 / 2
+
+
 def test_flat_images_are_alike(tmp_path):
     paths = write(tmp_path / "flat", [np.full((40, 40, 3), level, np.uint8) for level in (0, 99, 100, 255)])
     assert perceptual_hash(np.full((50, 70), 99, np.uint8)).sum() == 1  # the mean alone

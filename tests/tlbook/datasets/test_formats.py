@@ -219,7 +219,7 @@ def comments():
 @pytest.mark.parametrize("kind", ["many", "long", "packed", "international"])
 def test_a_png_with_much_to_say_is_whole(kind):
     data = stored(Image.fromarray(smooth()), "PNG", pnginfo=comments()[kind])
-    assert decoding.inspect(data) == (None, None)
+    assert decoding.inspect(data) == (None, None, None)
     assert (decoding.pixels(data, 48) == smooth()[:, 8:56]).all()
 
 

@@ -98,7 +98,7 @@ def test_no_flipped_bit_in_a_kept_graph_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(
         engines, "write_graph", lambda model, path: written.append(path) or path.write_bytes(b"graph" * 99)
     )
-    monkeypatch.setattr(engines, "_session", lambda graph: used.append(graph) or "session")
+    monkeypatch.setattr(engines, "open_session", lambda graph: used.append(graph) or "session")
     path = tmp_path / "graph.onnx"
     assert engines._opened(backbone, [None], path) == "session" and len(written) == 1
     assert engines._opened(backbone, [None], path) == "session" and len(written) == 1
@@ -113,7 +113,7 @@ def test_no_flipped_bit_in_a_kept_graph_is_used(tmp_path, monkeypatch):
 def test_a_graph_that_cannot_be_kept_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "stage_model", lambda *_: None)
     monkeypatch.setattr(engines, "write_graph", lambda model, path: path.write_bytes(b"graph"))
-    monkeypatch.setattr(engines, "_session", lambda graph: graph)
+    monkeypatch.setattr(engines, "open_session", lambda graph: graph)
     (tmp_path / "file").write_text("no folder")
     with pytest.warns(UserWarning, match="could not be kept"):
         assert engines._opened(tiny_backbone(), [None], tmp_path / "file" / "graph.onnx") == b"graph"
