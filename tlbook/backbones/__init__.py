@@ -10,7 +10,7 @@ from types import ModuleType
 
 from tlbook.backbones.backbone import Backbone, model_fingerprint
 from tlbook.backbones.loading import load, load_head
-from tlbook.backbones.networks import Info, default, info, names
+from tlbook.backbones.networks import Info, default, info, names, zoo
 from tlbook.backbones.weights import WeightsUnavailable, card, download
 from tlbook.backbones.wrapping import wrap
 
@@ -27,6 +27,7 @@ __all__ = [
     "model_fingerprint",
     "names",
     "wrap",
+    "zoo",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The two small networks of our own: the pretrained backbone and the baseline from scratch.
+"""The small networks of our own: the pretrained backbone, in several widths, and the baseline from scratch.
 
 Both are plain stacks of 3x3 convolutions, quick on a CPU, and flat: preprocessing is a
 layer of the model, and no model is nested in another.
@@ -29,7 +29,7 @@ def _conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def sketchnet(input_size: int = 96) -> keras.Model:
+def sketchnet(input_size: int = 96, *, width: float = 1.0, n_classes: int | None = None) -> keras.Model:
     """The backbone that ships with the book, without weights.
 
     Four stages of two 3x3 convolutions each, every stage at half the resolution of the one
@@ -40,23 +40,29 @@ def sketchnet(input_size: int = 96) -> keras.Model:
     ----------
     input_size : int
         Side of the input in pixels, at least 32.
+    width : float
+        Factor of the numbers of channels, in [0.1, 4].
+    n_classes : int, optional
+        At least 2: with a classifier of as many logits, as it is pretrained.
 
     Returns
     -------
     keras.Model
-        Input (n, input_size, input_size, 3), values 0 to 255; output float32 (n, 128), the
-        globally average-pooled last stage.
+        Input (n, input_size, input_size, 3), values 0 to 255; output float32, the
+        globally average-pooled last stage, (n, 128) at width 1, or logits (n, n_classes).
 
     Raises
     ------
     ValueError
-        If the input size is too small.
+        If a number is out of range.
     """
     size = whole(input_size, "input_size", 32, of="pixels")
+    width = number(width, "width", 0.1, 4)
     inputs = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
     for k, (first, second) in enumerate(SKETCHNET_WIDTHS):
         stage = SKETCHNET_STAGES[k]
+        first, second = round(width * first), round(width * second)
         x = _conv(x, first, f"{stage}a", strides=2 if k == 0 else 1)
         x = layers.Conv2D(second, 3, padding="same", use_bias=False, name=f"{stage}b_conv")(x)
         x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{stage}b_bn")(x)
@@ -64,6 +70,8 @@ def sketchnet(input_size: int = 96) -> keras.Model:
         if k < len(SKETCHNET_WIDTHS) - 1:
             x = layers.MaxPooling2D(2, name=f"{stage}_pool")(x)
     outputs = layers.GlobalAveragePooling2D(name="pool")(x)
+    if n_classes is not None:
+        outputs = layers.Dense(whole(n_classes, "n_classes", 2), name="logits")(outputs)
     return keras.Model(inputs, outputs, name="sketchnet")
 
 

@@ -26,7 +26,7 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`names` or of :func:`zoo`.
     weights : {"pretrained", None}, default "pretrained"
         None gives random weights, drawn as before a training from scratch: a
         control that shows what pretraining is worth.
@@ -82,9 +82,10 @@ def load_head(name: str) -> keras.layers.Dense:
     Returns
     -------
     keras.layers.Dense
-        From float32 (n, feature_dim) to the logits of ImageNet's 1,000 classes,
-        in ImageNet's order (of the names of its classes' WordNet synsets). Its
-        ``kernel`` (feature_dim, 1000) and ``bias`` can begin a head of your own.
+        From float32 (n, feature_dim) to the logits of the classes of its
+        pretraining: for most ImageNet's 1,000, in ImageNet's order (of the names
+        of its classes' WordNet synsets). Its ``kernel`` (feature_dim, classes)
+        and ``bias`` can begin a head of your own.
 
     Raises
     ------

@@ -145,6 +145,8 @@ class Info:
         Products of a weight and an input value for one image of ``input_size``, without a classifier.
     default_for : tuple of str
         Data sets that the book uses it for.
+    in_zoo : bool
+        Whether it was trained to be compared with others, and is no candidate for a reader's photos.
     """
 
     name: str
@@ -167,6 +169,7 @@ class Info:
     head: str = ""
     multiply_adds: int
     default_for: tuple[str, ...] = ()
+    in_zoo: bool = False
 
     @property
     def path(self) -> Path:
@@ -281,6 +284,31 @@ def _lite(
         ),
         head="logits",
         **known,
+    )
+
+
+_SKETCHNET_COSTS = {0.25: (22_846, 1_451_520), 0.5: (89_972, 5_474_304), 0.75: (201_378, 12_068_352)}
+
+
+def _zoo(what: str, source: str, size: int, *, width: float = 0.5, n_classes: int = 22) -> Info:
+    """The record of a small network of the chapter on choosing, pretrained at 64 pixels."""
+    parameters, multiply_adds = _SKETCHNET_COSTS[width]
+    return Info(
+        name=f"zoo_{what}",
+        source=f"tlbook.sketches, {source}",
+        licence="CC BY 4.0",
+        function="tlbook.backbones.architectures.sketchnet",
+        options={"width": width, "n_classes": n_classes},
+        preprocess=None,
+        input_size=64,
+        feature_dim=round(128 * width),
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        stages=("stage1", "stage2", "stage3", "stage4"),
+        file=f"zoo_{what}-1.weights.h5",
+        size=size,
+        head="logits",
+        in_zoo=True,
     )
 
 
@@ -451,7 +479,7 @@ _RECORDS = (
     ),
     Info(
         name="convnext_tiny",
-        licence="MIT",
+        licence="MIT",  # of the authors' repository; cards of the same weights on Hugging Face say Apache 2.0
         function="keras.applications.ConvNeXtTiny",
         options={"include_preprocessing": False, "pooling": "avg"},  # its last normalisation comes after the pooling
         preprocess="torch",
@@ -470,13 +498,25 @@ _RECORDS = (
         size=111_650_432,
         digest="sha256:d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     ),
+    _zoo("width_25", "22 species", 179_368, width=0.25),
+    _zoo("width_50", "22 species", 449_160),
+    _zoo("width_75", "22 species", 898_872, width=0.75),
+    _zoo("half_species", "11 species", 446_344, n_classes=11),
+    _zoo("few_drawings", "22 species, a tenth of the drawings", 449_160),
+    _zoo("backgrounds", "22 species, labelled by background", 446_856, n_classes=13),
+    _zoo("random_labels", "22 species, labelled at random", 449_160),
 )
 NETWORKS = {record.name: record for record in _RECORDS}
 
 
 def names() -> tuple[str, ...]:
-    """All backbones, the one that the package ships first."""
-    return tuple(NETWORKS)
+    """All backbones that one would take for a task, the one that the package ships first."""
+    return tuple(name for name, record in NETWORKS.items() if not record.in_zoo)
+
+
+def zoo() -> tuple[str, ...]:
+    """Small networks pretrained on drawings, each different from ``zoo_width_50`` in one thing, to be compared."""
+    return tuple(name for name, record in NETWORKS.items() if record.in_zoo)
 
 
 def info(name: str) -> Info:
@@ -485,7 +525,7 @@ def info(name: str) -> Info:
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`names` or of :func:`zoo`.
 
     Returns
     -------

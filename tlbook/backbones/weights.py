@@ -34,9 +34,29 @@ class TooSlow(WeightsUnavailable):
     """The network is there, but a download takes longer than was allowed."""
 
 
-def card() -> dict[str, Any]:
-    """The model card of our own backbone: data, recipe, accuracy, date, versions, hash."""
-    path = networks.DATA / "sketchnet-1.json"
+def card(name: str = "sketchnet") -> dict[str, Any]:
+    """The model card of a backbone of our own: data, recipe, accuracy, date, versions, hash.
+
+    Parameters
+    ----------
+    name : str
+        "sketchnet" or one of :func:`zoo`.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        There is no backbone of that name, or it is not ours.
+    WeightsUnavailable
+        The card is missing from this installation.
+    """
+    network = networks.info(name)
+    if network.address or network.packaged:
+        raise ValueError(f"{name} has no model card here, since it was not pretrained here; its source is {network.source}")
+    path = networks.DATA / network.file.replace(".weights.h5", ".json")
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -216,7 +236,7 @@ def _check(network: Info, path: Path) -> str:
     found = hashlib.sha256(content).hexdigest()
     if not network.hash_known:
         return found
-    kind, _, expected = (network.digest if network.address else f"sha256:{card()['sha256']}").partition(":")
+    kind, _, expected = (network.digest if network.address else f"sha256:{card(network.name)['sha256']}").partition(":")
     if hashlib.new(kind, content, usedforsecurity=False).hexdigest() == expected:
         return found
     if network.address:

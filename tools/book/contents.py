@@ -11,7 +11,8 @@ The rules, which `complaints` and the tests in tests/book hold:
 - Figures end with `plt.show()` or are assigned (`figure = plotting.…`, then `plt.show()`). Their alt text, in the cell's
   metadata, is a sentence: `{"mystnb": {"image": {"alt": "Test accuracy rises from 71 % at 10 images to …"}}}`.
 - Tags: those of TAGS. An error is shown with try/except.
-- Size: no code cell over 20 lines, the file under 2 MB, no photograph in a stored output.
+- Size: no code cell over 20 lines, the file under 2 MB, no photograph in a stored output but those of scikit-image that anyone
+  may pass on (CC0 or public domain).
 - A prediction before the cell that decides it:
 
       :::{admonition} Predict

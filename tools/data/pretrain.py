@@ -1,18 +1,22 @@
-"""Pretrain the book's backbone on drawings of every species but cat and dog.
+"""Pretrain the networks that the package ships, on drawings of every species but cat and dog.
 
-    python tools/data/pretrain.py              about ten minutes on 4 idle cores
-    python tools/data/pretrain.py --output X   write the weights and the card somewhere else
+    python tools/data/pretrain.py                  the book's backbone: about ten minutes on 4 idle cores
+    python tools/data/pretrain.py zoo_width_25 …   others, by name
+    python tools/data/pretrain.py zoo              the small networks of the chapter on choosing: ten minutes on 1 core
+    python tools/data/pretrain.py --output X       write weights and cards somewhere else
 
-Draws the source task, trains `sketchnet` with a linear head to tell the species apart,
-measures it on drawings held out, and writes the weights without the head, with a model
-card. Everything random follows from --seed; on one machine two runs give the same weights,
-on another one nearly the same (threads add numbers up in another order).
+Draws the source task, trains a network with a linear head on it, measures it on drawings
+held out, and writes the weights with a model card. Everything random follows from the
+seed; on one machine two runs give the same weights, on another one nearly the same
+(threads add numbers up in another order).
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
+import functools
 import hashlib
 import os
 import platform
@@ -20,6 +24,7 @@ import sys
 import time
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -32,43 +37,110 @@ from tlbook.sketches import SOURCE_SPECIES, Factors, make_records, render
 from tools import ROOT
 
 DATA = ROOT / "tlbook" / "data"
-NAME = "sketchnet-1"
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-4
 BATCH = 64
 DROPOUT = 0.2
 WARMUP = 0.05  # share of the steps over which the learning rate rises
+TASKS = {
+    "species": "tell the species apart",
+    "background": "tell the kinds of background apart",
+    "random": "learn labels that were drawn at random, as many as there are species",
+}
 
 
-def _draw(records: list[Factors]) -> np.ndarray:
-    return np.stack([render(record).image for record in records])
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """One network to be pretrained: what it is and what it learns.
+
+    Attributes
+    ----------
+    task : str
+        One of TASKS: where the labels come from.
+    width : float
+        Of sketchnet.
+    size : int
+        Side of the drawings in pixels.
+    species : int
+        How many of the source species are drawn, the first ones.
+    per_class, held_out : int
+        Drawings of a species to train on and to measure on.
+    epochs : int
+    head : bool
+        Whether the classifier is kept.
+    """
+
+    task: str = "species"
+    width: float = 1.0
+    size: int = 96
+    species: int = len(SOURCE_SPECIES)
+    per_class: int = 1000
+    held_out: int = 100
+    epochs: int = 10
+    head: bool = False
 
 
-def draw_source(n_per_class: int, seed: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (n, 96, 96, 3) and labels int64 (n,) of the source species."""
-    records = make_records(SOURCE_SPECIES, n_per_class, seed)
-    labels = np.array([SOURCE_SPECIES.index(record.species) for record in records])
+def _small(**differs: Any) -> Source:
+    """A network of the zoo: each differs in one thing from zoo_width_50."""
+    return Source(**{"width": 0.5, "size": 64, "per_class": 200, "held_out": 50, "epochs": 10, "head": True} | differs)
+
+
+SOURCES = {
+    "sketchnet": Source(),
+    "zoo_width_25": _small(width=0.25),
+    "zoo_width_50": _small(),
+    "zoo_width_75": _small(width=0.75),
+    # As many steps as the others, on half of the species and on a tenth of the drawings.
+    "zoo_half_species": _small(species=11, per_class=400),
+    "zoo_few_drawings": _small(per_class=20, epochs=100),
+    "zoo_backgrounds": _small(task="background"),
+    "zoo_random_labels": _small(task="random"),
+}
+ZOO = tuple(name for name in SOURCES if name.startswith("zoo_"))
+
+
+def _draw(records: list[Factors], size: int = 96) -> np.ndarray:
+    return np.stack([render(record, size).image for record in records])
+
+
+@functools.cache  # networks of the zoo learn from the same drawings
+def draw_source(
+    n_per_class: int, seed: int, workers: int, size: int = 96, species: int | None = None
+) -> tuple[np.ndarray, list[Factors]]:
+    """Images uint8 (n, size, size, 3) of the source species, or the first of them, and their records."""
+    records = make_records(SOURCE_SPECIES[:species], n_per_class, seed)
     pieces = [records[i : i + 50] for i in range(0, len(records), 50)]
+    draw = functools.partial(_draw, size=size)
     console = Console(stderr=True)
     # spawn: a forked child of a process that has loaded TensorFlow may hang.
     with get_context("spawn").Pool(workers) as pool:
         bar = track(
-            pool.imap(_draw, pieces), "drawing", total=len(pieces), console=console,
+            pool.imap(draw, pieces), "drawing", total=len(pieces), console=console,
             transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        return np.concatenate(list(bar)), labels
+        return np.concatenate(list(bar)), records
 
 
-def train(images: np.ndarray, labels: np.ndarray, epochs: int, seed: int):
+def label(records: list[Factors], task: str, seed: int) -> np.ndarray:
+    """The class of each drawing, int64 (n,)."""
+    if task == "random":
+        return np.random.default_rng(seed).integers(0, len(SOURCE_SPECIES), len(records))
+    if task == "species":
+        return np.array([SOURCE_SPECIES.index(record.species) for record in records])
+    return np.unique([record[task] for record in records], return_inverse=True)[1].astype(np.int64)
+
+
+def train(images: np.ndarray, labels: np.ndarray, source: Source, seed: int):
     """Train backbone and head; returns (backbone, whole classifier)."""
     import keras
 
     from tlbook.backbones.architectures import sketchnet
 
+    epochs = source.epochs
     keras.utils.set_random_seed(seed)
-    backbone = sketchnet()
+    backbone = sketchnet(source.size, width=source.width)
     hidden = keras.layers.Dropout(DROPOUT)(backbone.output)
-    logits = keras.layers.Dense(len(SOURCE_SPECIES), name="species")(hidden)
+    logits = keras.layers.Dense(int(labels.max()) + 1, name="logits" if source.head else "species")(hidden)
     classifier = keras.Model(backbone.input, logits)
     per_epoch = -(-len(images) // BATCH)
     warmup = max(1, round(WARMUP * epochs * per_epoch))
@@ -107,64 +179,68 @@ def train(images: np.ndarray, labels: np.ndarray, epochs: int, seed: int):
     return backbone, classifier
 
 
-def save(backbone, folder: Path) -> str:
+def save(model, folder: Path, name: str) -> str:
     """Write the weights whole or not at all; returns their SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / f"{NAME}.weights.h5", ".weights.h5") as temporary:
-        backbone.save_weights(temporary)
+    with replacing(folder / f"{name}.weights.h5", ".weights.h5") as temporary:
+        model.save_weights(temporary)
         return hashlib.sha256(temporary.read_bytes()).hexdigest()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--per-class", type=int, default=1000, help="training drawings of a species")
-    parser.add_argument("--held-out", type=int, default=100, help="held-out drawings of a species")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
-    parser.add_argument("--output", type=Path, default=DATA, help="folder for weights and card")
-    options = parser.parse_args(arguments)
+def with_head(backbone, classifier, source: Source):
+    """The graph that the package builds, its classifier on the features, with the trained weights."""
+    from tlbook.backbones.architectures import sketchnet
 
-    began = time.perf_counter()
-    # The release's own seeds lie far from these, and its species are not among the sources.
-    images, labels = draw_source(options.per_class, 1000 + options.seed, options.workers)
-    held_images, held_labels = draw_source(options.held_out, 500_000 + options.seed, options.workers)
-    drawn = time.perf_counter() - began
-    print(f"{len(images)} drawings in {drawn:.0f} s", flush=True)
+    model = sketchnet(source.size, width=source.width, n_classes=classifier.output_shape[-1])
+    model.set_weights([*backbone.get_weights(), *classifier.layers[-1].get_weights()])
+    return model
 
+
+def pretrain(name: str, source: Source, seed: int, workers: int, output: Path) -> None:
+    """Train one network; write its weights and its card."""
     import keras
 
     from tlbook.evaluation import accuracy
 
-    backbone, classifier = train(images, labels, options.epochs, options.seed)
+    began = time.perf_counter()
+    # The release's own seeds lie far from these, and its species are not among the sources.
+    which = {"workers": workers, "size": source.size, "species": source.species}
+    images, records = draw_source(source.per_class, 1000 + seed, **which)
+    held_images, held_records = draw_source(source.held_out, 500_000 + seed, **which)
+    labels, held_labels = (label(some, source.task, seed) for some in (records, held_records))
+    print(f"{name}: {len(images)} drawings in {time.perf_counter() - began:.0f} s", flush=True)
+
+    backbone, classifier = train(images, labels, source, seed)
     seconds = time.perf_counter() - began
     predicted = classifier.predict(held_images, batch_size=256, verbose=0).argmax(1)
     estimate = accuracy(held_labels, predicted)
-    digest = save(backbone, options.output)
+    digest = save(with_head(backbone, classifier, source) if source.head else backbone, output, f"{name}-1")
+    default = name == "sketchnet"
+    width = "" if source.width == 1 else f", width {source.width:g}"
     card = {
-        "name": NAME,
-        "architecture": "tlbook.backbones.architectures.sketchnet, 96 px",
+        "name": f"{name}-1",
+        "architecture": f"tlbook.backbones.architectures.sketchnet, {source.size} px{width}",
         "parameters": backbone.count_params(),
         "data": {
             "what": "tlbook.sketches, drawn for this training; no cat, no dog",
-            "species": list(SOURCE_SPECIES),
+            "species": list(SOURCE_SPECIES[: source.species]),
             "training drawings": len(images),
             "held-out drawings": len(held_images),
         },
         "recipe": {
-            "task": "tell the species apart (linear head, dropped afterwards)",
+            "task": f"{TASKS[source.task]} (linear head, {'kept' if source.head else 'dropped afterwards'})",
             "loss": "cross-entropy",
             "optimiser": "AdamW",
             "learning rate": f"{LEARNING_RATE:g}, linear warm-up over {WARMUP:.0%} of the steps, then cosine to 0",
             "weight decay": WEIGHT_DECAY,
             "batch": BATCH,
-            "epochs": options.epochs,
+            "epochs": source.epochs,
             "dropout before the head": DROPOUT,
             "augmentation": "horizontal flips",
-            "seed": options.seed,
+            "seed": seed,
             "command": (
-                f"python tools/data/pretrain.py --per-class {options.per_class} --held-out "
-                f"{options.held_out} --epochs {options.epochs} --seed {options.seed}"
+                f"python tools/data/pretrain.py {'' if default else f'{name} '}--per-class {source.per_class} --held-out "
+                f"{source.held_out} --epochs {source.epochs} --seed {seed}"
             ),
         },
         "source-task accuracy": {
@@ -173,6 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
             "high": round(float(estimate.high), 4),
             "interval": "95 % Wilson",
             "n": len(held_labels),
+            "classes": int(labels.max()) + 1,
         },
         "wall_seconds": round(seconds),
         "date": datetime.date.today().isoformat(),
@@ -185,9 +262,30 @@ def main(arguments: list[str] | None = None) -> int:
         "licence": "CC BY 4.0",
         "sha256": digest,
     }
-    write_json(options.output / f"{NAME}.json", card, indent=2)
+    write_json(output / f"{name}-1.json", card, indent=2)
     print(f"held-out accuracy {estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})")
-    print(f"{seconds:.0f} s in all; wrote {NAME}.weights.h5 and {NAME}.json")
+    print(f"{seconds:.0f} s in all; wrote {name}-1.weights.h5 and {name}-1.json", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "names", nargs="*", default=["sketchnet"], metavar="NAME", help=f"zoo for all of it, or {', '.join(SOURCES)}"
+    )
+    parser.add_argument("--per-class", type=int, help="training drawings of a species")
+    parser.add_argument("--held-out", type=int, help="held-out drawings of a species")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--output", type=Path, default=DATA, help="folder for weights and cards")
+    options = parser.parse_args(arguments)
+    names = ZOO if options.names == ["zoo"] else options.names
+    if unknown := set(names) - set(SOURCES):
+        parser.error(f"no network {', '.join(sorted(unknown))}; there are zoo, {', '.join(SOURCES)}")
+    given = {key: getattr(options, key) for key in ("per_class", "held_out", "epochs")}
+    given = {key: value for key, value in given.items() if value is not None}
+    for name in names:
+        pretrain(name, dataclasses.replace(SOURCES[name], **given), options.seed, options.workers, options.output)
     return 0
 
 

@@ -1,5 +1,6 @@
 """Our own networks, the shipped weights and their card, and the script that makes them."""
 
+import functools
 import hashlib
 import json
 
@@ -48,6 +49,17 @@ def test_sketchnet_takes_pixels_as_they_are():
     assert np.allclose(model.predict(images, verbose=0), same, atol=1e-5)
 
 
+def test_width_and_classifier():
+    narrow, whole = sketchnet(64, width=0.25), sketchnet(64)
+    for thin, full in zip(narrow.layers, whole.layers, strict=True):
+        if isinstance(full, keras.layers.Conv2D):
+            assert 4 * thin.filters == full.filters
+    with_head = sketchnet(64, width=0.25, n_classes=22)
+    assert [layer.name for layer in with_head.layers[:-1]] == [layer.name for layer in narrow.layers]
+    assert with_head.output_shape == (None, 22)
+    assert with_head.layers[-1].activation is keras.activations.linear
+
+
 def test_small_cnn_gives_logits_and_augments_only_in_training():
     keras.utils.set_random_seed(0)
     model = small_cnn(3, 48, augmentation=[keras.layers.RandomFlip("vertical", seed=1)], dropout=0.0)
@@ -67,6 +79,8 @@ def test_small_cnn_gives_logits_and_augments_only_in_training():
     [
         (lambda: sketchnet(16), "input_size=16"),
         (lambda: sketchnet(True), "input_size=True"),
+        (lambda: sketchnet(64, width=0.05), "width=0.05"),
+        (lambda: sketchnet(64, n_classes=1), "n_classes=1"),
         (lambda: small_cnn(1), "n_classes=1"),
         (lambda: small_cnn(2.5), "n_classes=2.5"),
         (lambda: small_cnn(2, 20), "input_size=20"),
@@ -118,15 +132,20 @@ def test_features_tell_the_source_species_apart_and_random_weights_do_much_less(
     assert score(random) < score(pretrained) - 0.3
 
 
-def test_pretraining_script_runs_through_and_is_seeded(tmp_path, monkeypatch, capsys):
+def without_workers(monkeypatch):
+    """Draw in this process: the drawings are the same."""
     monkeypatch.setattr(pretrain, "SOURCE_SPECIES", ("owl", "frog"))
-    # In this process, without workers: the drawing is the same.
-    drawn = pretrain._draw(sketches.make_records(("owl", "frog"), 8, 1001))
 
-    def quick(n, seed, workers):
-        return drawn[: 2 * n], np.array([0, 1] * n)
+    @functools.cache
+    def draw(n, seed, workers, size, species):
+        records = sketches.make_records(("owl", "frog"), n, seed)
+        return pretrain._draw(records, size), records
 
-    monkeypatch.setattr(pretrain, "draw_source", quick)
+    monkeypatch.setattr(pretrain, "draw_source", draw)
+
+
+def test_pretraining_script_runs_through_and_is_seeded(tmp_path, monkeypatch, capsys):
+    without_workers(monkeypatch)
     arguments = ["--per-class", "8", "--held-out", "4", "--epochs", "2", "--seed", "3"]
     for name in ("a", "b"):
         assert pretrain.main([*arguments, "--output", str(tmp_path / name)]) == 0
@@ -137,6 +156,9 @@ def test_pretraining_script_runs_through_and_is_seeded(tmp_path, monkeypatch, ca
     assert written["sha256"] == hashlib.sha256((tmp_path / "a" / files[1]).read_bytes()).hexdigest()
     assert written["data"]["training drawings"] == 16
     assert written["source-task accuracy"]["n"] == 8
+    assert written["recipe"]["command"] == (
+        "python tools/data/pretrain.py --per-class 8 --held-out 4 --epochs 2 --seed 3"
+    )
     models = [sketchnet(), sketchnet()]
     for model, name in zip(models, ("a", "b"), strict=True):
         model.load_weights(tmp_path / name / files[1])
@@ -144,9 +166,38 @@ def test_pretraining_script_runs_through_and_is_seeded(tmp_path, monkeypatch, ca
         assert np.allclose(first, second, atol=1e-3)
 
 
-def test_drawing_for_the_source_task_uses_workers(monkeypatch):
-    monkeypatch.setattr(pretrain, "_draw", np.shape)
+def test_several_networks_are_pretrained_in_one_call(tmp_path, monkeypatch, capsys):
+    without_workers(monkeypatch)
+    arguments = ["zoo_width_25", "zoo_backgrounds", "--per-class", "8", "--held-out", "4", "--epochs", "1"]
+    assert pretrain.main([*arguments, "--output", str(tmp_path)]) == 0
+    cards = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    assert set(cards) == {"zoo_width_25-1", "zoo_backgrounds-1"}
+    assert cards["zoo_width_25-1"]["source-task accuracy"]["classes"] == 2
+    kinds = {record["background"] for record in sketches.make_records(("owl", "frog"), 8, 1001)}
+    assert cards["zoo_backgrounds-1"]["source-task accuracy"]["classes"] == len(kinds)
+    # The classifier is kept, so that its weights lie in the file too.
+    model = sketchnet(64, width=0.25, n_classes=2)
+    model.load_weights(tmp_path / "zoo_width_25-1.weights.h5")
+    with pytest.raises(SystemExit):
+        pretrain.main(["zoo_width_33"])
+    assert "no network zoo_width_33" in capsys.readouterr().err
 
+
+def test_labels_of_a_source_task():
+    records = sketches.make_records(sketches.SOURCE_SPECIES, 30, 7)
+    species = pretrain.label(records, "species", 1)
+    assert species[:22].tolist() == list(range(22))
+    kinds = pretrain.label(records, "background", 1)
+    assert len(set(kinds)) == 13 and kinds.max() == 12
+    assert {(record["background"], kind) for record, kind in zip(records, kinds, strict=True)} == {
+        (name, place) for place, name in enumerate(sorted({record["background"] for record in records}))
+    }
+    drawn = pretrain.label(records, "random", 1)
+    assert len(set(drawn)) == 22 and drawn.tolist() == pretrain.label(records, "random", 1).tolist()
+    assert (drawn == species).mean() < 0.15
+
+
+def test_drawing_for_the_source_task_uses_workers(monkeypatch):
     class Pool:
         def __init__(self, workers):
             assert workers == 2
@@ -158,9 +209,9 @@ def test_drawing_for_the_source_task_uses_workers(monkeypatch):
             return None
 
         def imap(self, function, pieces):
-            return (np.stack([sketches.render(r).image for r in piece]) for piece in pieces)
+            return map(function, pieces)
 
     monkeypatch.setattr(pretrain, "get_context", lambda method: type("Context", (), {"Pool": Pool}))
-    images, labels = pretrain.draw_source(1, 5, 2)
-    assert images.shape == (len(sketches.SOURCE_SPECIES), 96, 96, 3)
-    assert labels.tolist() == list(range(len(sketches.SOURCE_SPECIES)))
+    images, records = pretrain.draw_source(1, 5, 2, 48, 11)
+    assert images.shape == (11, 48, 48, 3)
+    assert [record.species for record in records] == list(sketches.SOURCE_SPECIES[:11])
