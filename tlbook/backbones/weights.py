@@ -55,7 +55,9 @@ def card(name: str = "sketchnet") -> dict[str, Any]:
     """
     network = networks.info(name)
     if network.address or network.packaged:
-        raise ValueError(f"{name} has no model card here, since it was not pretrained here; its source is {network.source}")
+        raise ValueError(
+            f"{name} has no model card here, since it was not pretrained here; its source is {network.source}"
+        )
     path = networks.DATA / network.file.replace(".weights.h5", ".json")
     try:
         return json.loads(path.read_text("utf-8"))
