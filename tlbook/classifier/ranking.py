@@ -102,7 +102,8 @@ class BackboneComparison:
             )
             notes.append(
                 f"We cannot tell which of these is best: {', '.join(self.alike)} (pairwise McNemar tests, Holm's correction). "
-                f"The cheapest of them is {cheapest.name}; more photos would tell more (--images)."
+                f"The cheapest of them is {cheapest.name}, which is not to say that it is as good: more photos would tell more "
+                "(--images)."
             )
         else:
             notes.append(
