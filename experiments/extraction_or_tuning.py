@@ -65,7 +65,7 @@ METHODS = ("class means", "linear probe", *STAGES, "LP-FT", "from scratch")
 ROUGH = "LP-FT, as from scratch"
 MEASURED = ", statistics measured first"
 RENEWED = "LP-FT" + MEASURED
-HARM_SEEDS = range(5, 9)  # those of the part "source" led to the question
+HARM_SEEDS = range(5, 15)  # those of the part "source" led to the question
 AVERAGED, PLACES = "averaged", "3 × 3 places"
 
 
