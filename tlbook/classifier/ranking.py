@@ -22,7 +22,7 @@ from tlbook._files import write_json
 from tlbook.classifier import choice, photos
 from tlbook.classifier.errors import InputError, sentence, writing
 from tlbook.datasets import Split
-from tlbook.evaluation import Estimate
+from tlbook.evaluation import Estimate, PairedTest
 from tlbook.report.metrics import number
 
 __all__ = ["BackboneComparison", "Candidate", "compare_backbones"]
@@ -67,6 +67,8 @@ class BackboneComparison:
     folds : int
     alike : tuple of str
         Names among which the sample cannot tell the best: the first, and all that a test does not tell from it.
+    undecided : tuple of PairedTest
+        The first against each of the others in `alike`.
     """
 
     candidates: tuple[Candidate, ...]
@@ -74,6 +76,7 @@ class BackboneComparison:
     n_classes: int = 0
     folds: int = 0
     alike: tuple[str, ...] = ()
+    undecided: tuple[PairedTest, ...] = ()
 
     def text(self) -> str:
         """A table, and what follows from it."""
@@ -100,8 +103,10 @@ class BackboneComparison:
             cheapest = min(
                 (one.info for one in tried if one.info.name in self.alike), key=lambda info: info.multiply_adds
             )
+            bluntest = max(self.undecided, key=lambda test: test.detectable or 0.0)
             notes.append(
-                f"We cannot tell which of these is best: {', '.join(self.alike)} (pairwise McNemar tests, Holm's correction). "
+                f"We cannot tell which of these is best: {', '.join(self.alike)} (pairwise McNemar tests, Holm's correction; "
+                f"{bluntest.detectable_text}). "
                 f"The cheapest of them is {cheapest.name}, which is not to say that it is as good: more photos would tell more "
                 "(--images)."
             )
@@ -288,9 +293,8 @@ def _ranked(
             )
         )
     tried.sort(key=lambda one: -(one.accuracy.value if one.accuracy else 0.0))
-    return BackboneComparison(
-        (*tried, *others), len(sample), len(sample.class_names), folds, _alike(sample.labels, tried, predictions)
-    )
+    alike, undecided = _alike(sample.labels, tried, predictions)
+    return BackboneComparison((*tried, *others), len(sample), len(sample.class_names), folds, alike, undecided)
 
 
 def _time_left(tried: list[Candidate], rest: list[backbones.Info]) -> str:
@@ -303,14 +307,15 @@ def _time_left(tried: list[Candidate], rest: list[backbones.Info]) -> str:
     return f", about {seconds:.0f} seconds left"
 
 
-def _alike(labels: Any, tried: list[Candidate], predictions: dict[str, Any]) -> tuple[str, ...]:
+def _alike(
+    labels: Any, tried: list[Candidate], predictions: dict[str, Any]
+) -> tuple[tuple[str, ...], tuple[PairedTest, ...]]:
     """The best, and those that no test tells from it; all pairs are tested, since which one is best was not known before."""
     names = [one.info.name for one in tried]
     if len(names) < 2:
-        return tuple(names)
+        return tuple(names), ()
     best = names[0]
-    tests = evaluation.compare_all(labels, {name: predictions[name] for name in names})
-    worse = {
-        name for test in tests if best in test.names and test.winner == best for name in test.names if name != best
-    }
-    return tuple(name for name in names if name not in worse)
+    every = evaluation.compare_all(labels, {name: predictions[name] for name in names})
+    tests = [test for test in every if best in test.names]
+    worse = {name for test in tests if test.winner == best for name in test.names if name != best}
+    return tuple(name for name in names if name not in worse), tuple(test for test in tests if test.winner != best)

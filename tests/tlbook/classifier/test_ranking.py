@@ -66,6 +66,8 @@ def test_the_best_come_first_and_those_like_them_are_named(folder, three):
     assert set(found.alike) == {"sketchnet", "mobilenet_v2_035"}
     text = found.text()
     assert f"We cannot tell which of these is best: {', '.join(found.alike)}" in text
+    (test,) = found.undecided
+    assert set(test.names) == set(found.alike) and test.detectable_text in text
     assert "The cheapest of them is sketchnet, which is not to say that it is as good" in text
     assert [one.why_not for one in found.candidates[3:]] == ["not tried: weights not here"] * (
         len(backbones.names()) - 3
@@ -85,7 +87,7 @@ def test_accuracy_is_the_cross_validated_probes(folder, three):
 
 
 def test_a_winner_is_named(folder, three, monkeypatch):
-    monkeypatch.setattr(ranking, "_alike", lambda *_: ("sketchnet",))
+    monkeypatch.setattr(ranking, "_alike", lambda *_: (("sketchnet",), ()))
     assert "sketchnet is better than each of the others" in compare_backbones(folder, progress=False).text()
 
 
@@ -94,9 +96,10 @@ def test_a_difference_that_a_test_shows_makes_a_winner():
     wrong = np.where(np.arange(200) < 60, 1 - labels, labels)
     close = np.where(np.arange(200) < 2, 1 - labels, labels)
     tried = [ranking.Candidate(backbones.info(name)) for name in NETWORKS]
-    alike = ranking._alike(labels, tried, dict(zip(NETWORKS, (labels, close, wrong), strict=True)))
+    alike, undecided = ranking._alike(labels, tried, dict(zip(NETWORKS, (labels, close, wrong), strict=True)))
     assert alike == NETWORKS[:2]
-    assert ranking._alike(labels, tried[:1], {"sketchnet": labels}) == ("sketchnet",)
+    assert [test.names for test in undecided] == [NETWORKS[:2]]
+    assert ranking._alike(labels, tried[:1], {"sketchnet": labels}) == (("sketchnet",), ())
 
 
 def test_no_test_photo_is_in_the_sample(folder, three):
