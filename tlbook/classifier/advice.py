@@ -83,7 +83,7 @@ def more_photos(
 _MORE = {
     "more": "More photos would probably help",
     "enough": "More photos of the same kind would gain little",
-    "cannot tell": "Whether more photos would help cannot be told from these",
+    "cannot tell": "We cannot tell from these whether more photos would help",
 }
 
 
@@ -103,9 +103,10 @@ def sentences(metrics: dict[str, Any]) -> list[str]:
         )
     if more := advice["more_photos"]:
         low, high = (100 * bound for bound in more["difference_interval"])
+        change = f"{100 * more['difference']:+.1f} points ({low:.1f} to {high:.1f})".replace("-", "−")
         found.append(
             f"{_MORE[more['verdict']]}: from {more['n_half']:,} training photos to all of them, the accuracy of the probe on "
-            f"validation photos changed by {100 * more['difference']:+.1f} points ({low:+.1f} to {high:+.1f})."
+            f"validation photos changed by {change}."
         )
     if left := photos["left_out"]:
         reason, n = Counter(reason.split(" (")[0].split(" as ")[0] for _, reason in left).most_common(1)[0]

@@ -41,9 +41,10 @@ REPORT_WIDTH = """
 const table = document.querySelector("table").getBoundingClientRect();
 return Math.ceil(table.right + table.left);
 """
-# As far as the captions of the first row of mistakes.
+# As far as the captions of the labels in doubt.
 REPORT_HEIGHT = """
-const boxes = [...document.querySelectorAll(".photos figure")].map((figure) => figure.getBoundingClientRect());
+const [, doubtful] = document.querySelectorAll(".photos"); // after a right and a wrong answer at the top
+const boxes = [...doubtful.querySelectorAll("figure")].map((figure) => figure.getBoundingClientRect());
 const first = boxes.filter((box) => box.top === boxes[0].top);
 return Math.floor(Math.max(...first.map((box) => box.bottom)) + scrollY + 15);
 """

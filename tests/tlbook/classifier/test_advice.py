@@ -97,7 +97,7 @@ def test_the_sentence_on_more_photos(verdict, words):
         {**METRICS, "advice": {"suspected_labels": [], "more_photos": more}, "class_names": ["a"]}
     )
     assert words in said and "from 1,200 training photos to all of them" in said
-    assert "changed by +2.0 points (-1.0 to +5.0)" in said
+    assert "changed by +2.0 points (−1.0 to 5.0)" in said
 
 
 def test_what_was_left_out():
