@@ -89,7 +89,7 @@ def test_the_classes_that_are_confused():
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [("more", "would probably help"), ("enough", "would gain little"), ("cannot tell", "cannot be told")],
+    [("more", "would probably help"), ("enough", "would gain little"), ("cannot tell", "We cannot tell")],
 )
 def test_the_sentence_on_more_photos(verdict, words):
     more = {"n_half": 1200, "difference": 0.02, "difference_interval": [-0.01, 0.05], "verdict": verdict}
