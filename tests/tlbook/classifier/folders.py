@@ -17,11 +17,18 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from tlbook.classifier import PhotoServer
+    from tlbook.classifier import PhotoServer, Result
 
 SIDE = 40
 OPTIONS = {"backbone": "sketchnet", "input_size": 32, "progress": False, "say": lambda line: None}
 """The smallest network at its smallest size."""
+
+
+def train(folder: Path, out: Path, **options: object) -> Result:
+    """A linear probe on these options, or what others ask for."""
+    from tlbook import classifier
+
+    return classifier.train(folder, out, **{"strategy": "probe", **OPTIONS, **options})
 
 
 def picture(number: int, kind: int = 0, side: int = SIDE) -> Image.Image:

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.tlbook.classifier.folders import OPTIONS, class_folders, hard_folders, picture
-from tlbook import classifier, transfer
+from tests.tlbook.classifier.folders import class_folders, hard_folders, picture, train
+from tlbook import transfer
 from tlbook.classifier import advice, photos
-
-
-def train(folder, out):
-    return classifier.train(folder, out, strategy="probe", **OPTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.tlbook.classifier.folders import OPTIONS, class_folders, hard_folders, picture
+from tests.tlbook.classifier.folders import class_folders, hard_folders, picture, train
 from tlbook import classifier
 from tlbook.classifier import InputError, graphs, metrics_file, saved, stages
 
 pytest.importorskip("tf2onnx", reason="needs tlbook[fast]")
-
-
-def train(folder, out, **options):
-    return classifier.train(folder, out, **{"strategy": "probe", **OPTIONS, **options})
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,12 @@ import sys
 
 import pytest
 
-from tests.tlbook.classifier.folders import OPTIONS, class_folders
+from tests.tlbook.classifier.folders import class_folders, train
 from tlbook import classifier
 from tlbook.classifier import InputError, metrics_file, runs, stages
 from tlbook.classifier.errors import check_writable, place_for
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions and links")
-
-
-def train(folder, out, **options):
-    return classifier.train(folder, out, **{"strategy": "probe", **OPTIONS, **options})
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tlbook.classifier.folders import OPTIONS, class_folders
-from tlbook import classifier
+from tests.tlbook.classifier.folders import class_folders, train
 from tlbook.classifier import metrics_file, runs, stages
 from tools import ROOT
 
@@ -39,10 +38,6 @@ def timeless(result):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return class_folders(tmp_path_factory.mktemp("folder") / "photos", n=6)
-
-
-def train(folder, out, **options):
-    return classifier.train(folder, out, **{"strategy": "probe", **OPTIONS, **options})
 
 
 @pytest.fixture
