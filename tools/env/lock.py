@@ -18,6 +18,7 @@ OPTIONS = [
     "--extra=fast",
     "--extra=lite0",
     "--extra=test",
+    "--extra=text",
     "--override=tools/env/lock-overrides.txt",
     "--universal",
     "--python-version=3.11",
