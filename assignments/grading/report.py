@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
 import io
+import math
+import re
 import statistics
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from grading import checks
 from grading.submission import Result
 from tlbook._files import write_text
 
-__all__ = ["csv_text", "page", "summary", "write"]
+__all__ = ["csv_text", "file_names", "items_text", "page", "plain", "summary", "write"]
 
 STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -28,7 +34,33 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddi
 def write(path: Path, text: str) -> None:
     """A whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def plain(text: str) -> str:
+    """Without what steers a terminal, and without bytes of a file name that are no text."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def file_names(students: Iterable[str]) -> dict[str, str]:
+    """A file name for each student: readable, and different for different ones, whether or not capitals count."""
+    readable = {
+        name: "".join(c if c.isalnum() or c in "-_. " else "_" for c in plain(name)).strip(". ")[:80]
+        for name in students
+    }
+    taken = Counter(_folded(one) for one in readable.values())
+    names = {}
+    for student, name in readable.items():
+        hashed = re.search(r"-[0-9a-f]{16}$", name)  # as those are that get a hash
+        alone = name == student and taken[_folded(name)] == 1 and not hashed
+        digest = hashlib.sha256(student.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        names[student] = name if alone else f"{name}-{digest}"
+    return names
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _number(value: float) -> str:
@@ -37,7 +69,7 @@ def _number(value: float) -> str:
 
 def _safe(text: str) -> str:
     """A spreadsheet takes a cell that begins like this for a formula."""
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = plain(text)
     return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 
@@ -67,7 +99,7 @@ def csv_text(results: dict[str, tuple[str, Result]], questions: list[checks.Ques
 
 def page(student: str, assignment: str, result: Result, questions: list[checks.Question]) -> str:
     """The feedback page. Of a hidden check it shows the hint at most, never what was tested."""
-    escape = html.escape
+    escape, student = html.escape, plain(student)
     out_of = sum(question.points for question in questions if question.name != "bonus")
     parts = [
         "<!doctype html>",
@@ -107,13 +139,44 @@ def _question(question: checks.Question, outcomes: list[checks.Outcome]) -> list
     return parts
 
 
+def items(results: dict[str, tuple[str, Result]], questions: list[checks.Question]) -> list[tuple[str, float, float]]:
+    """Item statistics over what could be graded: name, difficulty, discrimination.
+
+    Difficulty is the mean share of a question's points; discrimination the correlation of its points with those of all other
+    questions (corrected item-total correlation), NaN where either does not vary.
+    """
+    graded = [result for _, result in results.values() if result.status == "graded"]
+    rows = []
+    for question in questions:
+        points = [result.points(question.name) for result in graded]
+        others = [result.total - own for result, own in zip(graded, points, strict=True)]
+        varies = len(set(points)) > 1 and len(set(others)) > 1
+        discrimination = statistics.correlation(points, others) if varies else math.nan
+        difficulty = statistics.mean(points) / question.points if points else math.nan
+        rows.append((question.name, difficulty, discrimination))
+    return rows
+
+
+def items_text(results: dict[str, tuple[str, Result]], questions: list[checks.Question]) -> str:
+    """The table: question, points, submissions, difficulty, discrimination."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["question", "points", "submissions", "difficulty", "discrimination"])
+    n = sum(result.status == "graded" for _, result in results.values())
+    for question, (name, *values) in zip(questions, items(results, questions), strict=True):
+        writer.writerow([name, _number(question.points), n, *("" if math.isnan(x) else f"{x:.2f}" for x in values)])
+    return out.getvalue()
+
+
 def summary(results: dict[str, tuple[str, Result]], questions: list[checks.Question]) -> str:
-    """For the instructor's screen: how many, the median, and each question's share of its points."""
+    """For the instructor's screen: how many, the median, and what each question told."""
     totals = [result.total for _, result in results.values()]
     if not totals:
         return "no submissions"
     lines = [f"{len(totals)} submissions, median {_number(statistics.median(totals))} points"]
-    for question in questions:
-        mean = statistics.mean(result.points(question.name) for _, result in results.values())
-        lines.append(f"  {question.name}: {100 * mean / question.points:.0f} % of its points on average")
+    for name, difficulty, discrimination in items(results, questions):
+        if math.isnan(difficulty):
+            continue
+        told = "" if math.isnan(discrimination) else f", correlation with the rest {discrimination:.2f}"
+        lines.append(f"  {name}: {100 * difficulty:.0f} % of its points on average{told}")
     return "\n".join(lines)

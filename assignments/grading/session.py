@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -18,22 +20,23 @@ from typing import Any
 
 import psutil
 
-from grading import wire
+from grading import container, wire
 
 __all__ = ["Ended", "Limits", "Session"]
-
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent.parent
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use.
+    """What one submission may use. Seconds are of processor time, which other work on the machine does not take away.
 
     Attributes
     ----------
-    cell_seconds, notebook_seconds, call_seconds, total_seconds : float
-        One cell; all cells; one call of a function by a check; everything with all new starts.
+    cell_seconds, notebook_seconds, call_seconds : float
+        One cell; all cells; one call of a function by a check.
+    patience : float
+        So many times as long is waited by the clock.
+    total_seconds : float
+        By the clock: everything with all new starts.
     memory : int
         Bytes held at once by the process and what it starts.
     output, files : int
@@ -46,12 +49,17 @@ class Limits:
     cell_seconds: float = 120
     notebook_seconds: float = 360
     call_seconds: float = 30
-    total_seconds: float = 900
+    patience: float = 4
+    total_seconds: float = 1800
     memory: int = 3 * 2**30
     output: int = 5 * 2**20
     files: int = 256 * 2**20
     processes: int = 64
     starts: int = 3
+
+
+START_SECONDS, START_PATIENCE = 60, 180  # for what comes before the first cell
+LARGEST_CONVERSATION = 256 * 2**20  # bytes that one check may be sent
 
 
 class Ended(BaseException):
@@ -68,6 +76,12 @@ def _lists_of_fonts() -> list[Path]:
     return list(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
 
 
+def _adopt() -> None:
+    """Daemons that a student's process leaves behind become this process's children, where Linux can do that."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
 @dataclass
 class Session:
     """One run of a notebook.
@@ -79,83 +93,90 @@ class Session:
     limits : Limits
     files : Path, optional
         A folder whose files are copied to where the notebook runs.
-    hide : list of str
-        Folders out of its sight.
-    sandbox : bool
+    contained : bool
+        False starts it outside a container, with the grader's own rights on files and network.
+
+    Attributes
+    ----------
+    errors : dict of int to str
+        Of the cells, by their number.
+    current : int or None
+        The cell that runs.
+    printed : str
+        The beginning of what was printed.
+    why : str
+        What it was ended for.
+    waited : bool
+        Whether it was ended by the clock, before it had used the processor time that it was allowed.
     """
 
     cells: list[str]
     limits: Limits
     files: Path | None = None
-    hide: list[str] = field(default_factory=list)
-    sandbox: bool = True
+    contained: bool = True
 
     errors: dict[int, str] = field(default_factory=dict, init=False)
-    protections: list[str] = field(default_factory=list, init=False)
     current: int | None = field(default=None, init=False)
     printed: str = field(default="", init=False)
     why: str = field(default="", init=False)
+    waited: bool = field(default=False, init=False)
 
     def __enter__(self) -> Session:
-        self._work = os.path.realpath(tempfile.mkdtemp(prefix="tlbook-grade-"))
-        if self.files is not None:
-            shutil.copytree(self.files, self._work, dirs_exist_ok=True, symlinks=True)
-        os.mkdir(os.path.join(self._work, ".matplotlib"))
-        for list_of_fonts in _lists_of_fonts():  # making it takes seconds
-            shutil.copy(list_of_fonts, os.path.join(self._work, ".matplotlib"))
-        to_child, from_parent = os.pipe()
-        to_parent, from_child = os.pipe()
-        self._fds = (to_parent, from_parent)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "grading.child", str(to_child), str(from_child)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(to_child, from_child),
-            start_new_session=True,
-            cwd=self._work,
-            env=self._environment(),
-        )
-        os.close(to_child)
-        os.close(from_child)
-        self._peer = wire.Peer(wire.Channel(*self._fds), trusting=False)
+        with contextlib.ExitStack() as opened:
+            to_child, from_parent = os.pipe()
+            opened.callback(os.close, to_child)
+            to_parent, from_child = os.pipe()
+            opened.callback(os.close, from_child)
+            self._fds = (to_parent, from_parent)
+            fds, arguments = [to_child, from_child], ["-P", "-m", "grading.child", str(to_child), str(from_child)]
+            self._outside: str | None = None
+            if self.contained:
+                fds.append(container.program_pipe())
+                opened.callback(os.close, fds[-1])
+                self._work, self._files = container.WORK, None if self.files is None else "/files"
+                shown = {} if self.files is None else {"/files": str(self.files)}
+                # Making the list of fonts takes seconds.
+                shown |= {f"{self._work}/.matplotlib/{path.name}": str(path) for path in _lists_of_fonts()}
+                line = container.command(fds[-1], arguments, work_bytes=self.limits.files, shown=shown)
+            else:
+                _adopt()
+                self._before = {one.pid for one in psutil.Process().children()}
+                self._outside = self._work = os.path.realpath(tempfile.mkdtemp(prefix="tlbook-grade-"))
+                self._files = None if self.files is None else str(self.files)
+                os.mkdir(os.path.join(self._work, ".matplotlib"))
+                for path in _lists_of_fonts():
+                    shutil.copy(path, os.path.join(self._work, ".matplotlib"))
+                line = [sys.executable, *arguments]
+            self._process = subprocess.Popen(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=fds,
+                start_new_session=True,
+                cwd=self._outside or "/",
+                env=container.environment(self._work),
+            )
+        self._channel = wire.Channel(*self._fds)
+        self._peer = wire.Peer(self._channel, trusting=False)
         self._alive = True
-        self._started = time.monotonic()
+        self.computed = 0.0
         self._threads = [threading.Thread(target=one, daemon=True) for one in (self._drain, self._watch)]
         for thread in self._threads:
             thread.start()
         return self
 
-    def _environment(self) -> dict[str, str]:
-        kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT", "OMP_NUM_THREADS")
-        threads = os.environ.get("OMP_NUM_THREADS", "1")
-        return {
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(PROJECT)]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",
-            "HOME": self._work,
-            "TMPDIR": os.path.join(self._work, "tmp"),
-            "IPYTHONDIR": os.path.join(self._work, ".ipython"),
-            "MPLCONFIGDIR": os.path.join(self._work, ".matplotlib"),
-            "KERAS_HOME": os.path.join(self._work, ".keras"),
-            "TLBOOK_CACHE": os.path.join(self._work, ".cache"),
-            "MPLBACKEND": "Agg",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "KERAS_BACKEND": "tensorflow",
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "TF_NUM_INTEROP_THREADS": "1",
-        }
-
     # Watching -------------------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
         """Read what is printed, keep the beginning, end the process when it is too much."""
-        seen = 0
-        kept = bytearray()
-        for piece in iter(lambda: self._process.stdout.read1(2**16), b""):
+        seen, kept, fd = 0, bytearray(), self._process.stdout.fileno()
+        while self._alive or select.select([fd], [], [], 0)[0]:  # a process left behind may hold the other end for ever
+            if not select.select([fd], [], [], 0.1)[0]:
+                continue
+            piece = os.read(fd, 2**16)
+            if not piece:
+                return
             seen += len(piece)
             if len(kept) < 4000:
                 kept += piece[: 4000 - len(kept)]
@@ -165,13 +186,14 @@ class Session:
                 return
 
     def _watch(self) -> None:
-        """End the process when it and its children hold too much memory, or are too many."""
+        """End the process when it and its children hold too much memory, compute too long, or are too many."""
         try:
             root = psutil.Process(self._process.pid)
         except psutil.Error:
             return
+        limits = self.limits
         while self._alive and self._process.poll() is None:
-            held, count = 0, 0
+            held, count, computed = 0, 0, 0.0
             try:
                 family = [root, *root.children(recursive=True)]
             except psutil.Error:
@@ -179,11 +201,15 @@ class Session:
             for one in family:
                 with contextlib.suppress(psutil.Error):
                     held += one.memory_info().rss
+                    computed += sum(one.cpu_times()[:4])  # with what ended children had
                     count += 1
-            if held > self.limits.memory:
-                self.kill(f"it held more than {self.limits.memory / 2**30:.1f} GB of memory")
-            if count > self.limits.processes:
-                self.kill(f"it started more than {self.limits.processes} processes")
+            self.computed = max(self.computed, computed)
+            if held > limits.memory:
+                self.kill(f"it held more than {limits.memory / 2**30:.1f} GB of memory")
+            if count > limits.processes:
+                self.kill(f"it started more than {limits.processes} processes")
+            if self.current is not None and self.computed > limits.notebook_seconds + START_SECONDS:
+                self.kill(f"it computed for more than {limits.notebook_seconds:g} s")
             time.sleep(0.05)
 
     def kill(self, why: str = "") -> None:
@@ -196,9 +222,16 @@ class Session:
                 os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self._process.kill()
-        for one in family:  # those that left the group
+        for one in [*family, *self._orphans()]:  # those that left the group
             with contextlib.suppress(psutil.Error):
                 one.kill()
+
+    def _orphans(self) -> list[psutil.Process]:
+        """What came to this process when its parent ended; in a container, such processes end with it."""
+        if self.contained:
+            return []
+        ours = [one for one in psutil.Process().children() if one.pid not in (self._process.pid, *self._before)]
+        return [process for one in ours for process in (one, *one.children(recursive=True))]
 
     def __exit__(self, *error: object) -> None:
         self._alive = False
@@ -209,12 +242,14 @@ class Session:
         for fd in self._fds:
             os.close(fd)
         self._process.stdout.close()
-        shutil.rmtree(self._work, ignore_errors=True)
+        if self._outside:
+            shutil.rmtree(self._outside, ignore_errors=True)
 
     # Asking ---------------------------------------------------------------------------------------------------------
 
     def _over(self, error: Exception) -> Ended:
         if isinstance(error, wire.Late):
+            self.waited = True
             self.kill("it took too long")
         elif isinstance(error, wire.TooMuch):
             self.kill(f"it sent {error}")
@@ -233,18 +268,21 @@ class Session:
             If the process did not survive them; `current` is the cell it died in.
         """
         limits = self.limits
-        self._peer.deadline = time.monotonic() + limits.notebook_seconds
+        until = time.monotonic() + limits.patience * limits.notebook_seconds + START_PATIENCE
+        self._peer.deadline = time.monotonic() + START_PATIENCE
         order = {
             "work": self._work,
-            "hide": self.hide,
-            "keep": [str(PROJECT / "tlbook"), str(PROJECT / "book" / "results")],
-            "sandbox": self.sandbox,
-            "work_bytes": limits.files,
-            "memory": limits.memory + 2**30,
-            "processes": limits.processes,
+            "files": self._files,
+            "user": os.getpid(),
+            "limits": {
+                "memory": limits.memory + 2**30,
+                "file_size": limits.files,
+                "processes": limits.processes,
+                "cpu_seconds": int(limits.notebook_seconds + 60 * limits.call_seconds + START_SECONDS),
+            },
             "cells": self.cells,
-            "cell_seconds": limits.cell_seconds,
-            "call_seconds": limits.call_seconds,
+            "cell_seconds": [limits.cell_seconds, limits.patience * limits.cell_seconds],
+            "call_seconds": [limits.call_seconds, limits.patience * limits.call_seconds],
         }
         try:
             self._peer.send(order)
@@ -252,17 +290,15 @@ class Session:
                 message = self._peer.receive()
                 if "cell" in message:
                     self.current = int(message["cell"])
-                    late = time.monotonic() + limits.cell_seconds + 5
-                    self._peer.deadline = min(late, self._started + limits.notebook_seconds) if self.current else late
+                    cell = time.monotonic() + limits.patience * limits.cell_seconds + 10
+                    self._peer.deadline = min(cell, until)
                 elif "failed" in message:
-                    self.errors[int(message["failed"])] = str(message["why"])[:600]
-                elif "protections" in message:
-                    self.protections = [str(name) for name in message["protections"]]
-                    self._started = time.monotonic()
+                    why = self.errors[int(message["failed"])] = str(message["why"])[:600]
+                    self.waited |= why.startswith("OutOfTime") and "waiting" in why
                 elif "done" in message:
                     self.current = None
                     return
-        except (wire.Closed, wire.Late, wire.TooMuch, TypeError, ValueError) as error:
+        except (wire.Closed, wire.Late, wire.TooMuch, TypeError, ValueError, OverflowError) as error:
             raise self._over(error) from None
 
     def get(self, name: str) -> Any:
@@ -270,7 +306,7 @@ class Session:
         return self._asked(lambda: self._peer.ask("name", name=name))
 
     def _asked(self, question: Any) -> Any:
-        self._peer.deadline = time.monotonic() + self.limits.call_seconds + 3
+        self._peer.deadline = time.monotonic() + self.limits.patience * self.limits.call_seconds + 10
         try:
             return question()
         except (wire.Closed, wire.Late, wire.TooMuch) as error:
@@ -283,6 +319,7 @@ class Session:
         otherwise a function could set them to 0, and with them what the check computes from them.
         """
         peer = self._peer
+        self._channel.left = LARGEST_CONVERSATION
         peer.carry_back = in_place
         plain = peer.ask
 

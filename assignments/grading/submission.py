@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grading import checks, notebooks
+from grading import checks
 from grading.session import Ended, Limits, Session
 
-__all__ = ["Result", "grade"]
+__all__ = ["Result", "grade", "refused"]
 
 
 class _CheckLate(BaseException):
-    """A check took too long on this answer."""
+    """A check took too long on this answer; the argument says whether that was by the clock."""
 
 
 @dataclass
@@ -33,6 +33,8 @@ class Result:
         For the student: cells that failed, what ended the process.
     printed : str
         The beginning of what the notebook printed.
+    waited : bool
+        Whether anything was stopped by the clock although it had computed less than it may: perhaps for want of a processor.
     """
 
     status: str = "graded"
@@ -40,7 +42,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
     printed: str = ""
     seconds: float = 0.0
-    protections: list[str] = field(default_factory=list)
+    waited: bool = False
 
     def points(self, question: str) -> float:
         return checks.score(self.outcomes[question])
@@ -55,22 +57,25 @@ def _failed(question: checks.Question, why: str) -> list[checks.Outcome]:
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float):
-    """A time limit on this side, for checks that would compute for ever on what an answer returned."""
+def _at_most(seconds: float, patience: float):
+    """Limits on this side, of processor time and by the clock: a check could compute for ever on what an answer returned."""
 
     def ring(number: int, frame: Any) -> None:
-        raise _CheckLate
+        raise _CheckLate(number != signal.SIGPROF)
 
+    clocks = {"SIGPROF": ("ITIMER_PROF", seconds), "SIGALRM": ("ITIMER_REAL", patience)}
     if not hasattr(signal, "setitimer"):
         yield
         return
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+    before = {name: signal.signal(getattr(signal, name), ring) for name in clocks}
+    for name, value in clocks.values():
+        signal.setitimer(getattr(signal, name), max(value, 0.01))
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for name, (clock, _) in clocks.items():
+            signal.setitimer(getattr(signal, clock), 0)
+            signal.signal(getattr(signal, name), before[name])
 
 
 class _Names(dict):
@@ -93,6 +98,7 @@ class _Graded:
         self.cells, self.settings, self.limits, self.result = cells, settings, limits, result
         self.left_out: set[int] = set()
         self.starts = 0
+        self.checked = False  # whether a check has run, and with it its inputs been seen
         self.until = time.monotonic() + limits.total_seconds
         self.stack = contextlib.ExitStack()
         self.session: Session | None = None
@@ -113,16 +119,21 @@ class _Graded:
                     self.left_out.add(shown[session.current])
                     where = "in this cell: " + _first_line(session.cells[session.current])
                 self.result.notes.append(f"The notebook was stopped ({ended}) {where}")
-            self.result.protections = session.protections
-            self.result.printed = session.printed
+            self.result.waited |= session.waited
+            # What a later start prints or raises could be what a function has seen of the checks and left somewhere.
+            if self.checked:
+                continue
+            self.result.printed = self.result.printed or session.printed
             if self.session is not None:
                 for number, why in sorted(session.errors.items()):
                     if number < len(shown):
                         line = _first_line(session.cells[number])
                         self.result.notes.append(f"A cell raised {why} - it begins: {line}")
+        self.result.waited |= self.session is None and time.monotonic() >= self.until
         return self.session
 
     def lost(self, why: Ended, question: str) -> None:
+        self.result.waited |= self.session is not None and self.session.waited
         self.result.notes.append(f"{question}: the process was stopped during the checks ({why})")
         self.stack.close()
         self.session = None
@@ -138,15 +149,18 @@ def _check_all(graded: _Graded, question: checks.Question, limits: Limits) -> li
     if session is None:
         graded.result.status = "stopped"
         return _failed(question, "the notebook could not be run")
+    graded.checked = True
     names = _Names(session)
     outcomes: list[checks.Outcome] = []
     for check in question.checks:
         try:
             # A function that ended the process once would do so again: the question's other checks count as failed.
-            with _at_most(min(3 * limits.call_seconds, graded.until - time.monotonic())):
+            patience = min(3 * limits.patience * limits.call_seconds, graded.until - time.monotonic())
+            with _at_most(limits.call_seconds, patience):
                 outcomes.append(session.during(lambda check=check: _run(check, names), check.in_place))
         except (Ended, _CheckLate) as error:
             if isinstance(error, _CheckLate):
+                graded.result.waited |= error.args[0]
                 session.kill("a check on it took too long")
                 error = Ended("a check on it took too long")
             graded.lost(error, question.name)
@@ -165,45 +179,34 @@ def _run(check: checks.Check, names: _Names) -> checks.Outcome:
 
 
 def grade(
-    path: Path,
+    own: list[str],
     questions: list[checks.Question],
     given: list[str],
     *,
     limits: Limits | None = None,
     files: Path | None = None,
-    hide: list[str] | None = None,
-    sandbox: bool = True,
+    contained: bool = True,
 ) -> Result:
-    """Run a notebook and its checks.
+    """Run the cells of a notebook, and its checks.
 
     Parameters
     ----------
-    path : Path
-        The submitted notebook.
+    own : list of str
+        Sources of the code cells that were handed in.
     questions : list of Question
     given : list of str
         Cells of the student notebook that are no answers. Those that the submission no longer has run before its own.
     limits : Limits, optional
     files : Path, optional
         Folder of files that the notebook finds beside it.
-    hide : list of str, optional
-        Folders that its process shall not see.
-    sandbox : bool
-        False leaves the protections of the system off.
+    contained : bool
+        False runs them outside a container.
     """
     started, limits = time.monotonic(), limits or Limits()
     result = Result()
-    try:
-        own = notebooks.code_cells(path)
-    except (NotADirectoryError, OSError, notebooks.NotANotebook) as error:
-        result.status = "not a notebook"
-        result.notes.append(str(error))
-        result.outcomes = {question.name: _failed(question, "") for question in questions}
-        return result
     have = {source.strip() for source in own}
     cells = [source for source in given if source.strip() not in have] + own
-    settings = {"files": files, "hide": hide or [], "sandbox": sandbox}
-    graded = _Graded(cells, settings, limits, result)
+    graded = _Graded(cells, {"files": files, "contained": contained}, limits, result)
     try:
         for question in questions:
             result.outcomes[question.name] = _check_all(graded, question, limits)
@@ -212,3 +215,9 @@ def grade(
     result.notes = [note[:700] for note in list(dict.fromkeys(result.notes))[:40]]
     result.seconds = time.monotonic() - started
     return result
+
+
+def refused(questions: list[checks.Question], why: str) -> Result:
+    """The result of what is no notebook, or none that can be read."""
+    outcomes = {question.name: _failed(question, "") for question in questions}
+    return Result(status="not a notebook", outcomes=outcomes, notes=[why])

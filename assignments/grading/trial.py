@@ -13,7 +13,6 @@ import dataclasses
 import io
 import json
 import os
-import re
 import sys
 import types
 from pathlib import Path
@@ -22,10 +21,6 @@ from typing import Any
 from grading import checks, notebooks, source
 
 __all__ = ["try_all"]
-
-
-def _no_shell(text: str) -> str:
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
 
 
 def _module(name: str) -> types.ModuleType:
@@ -38,7 +33,7 @@ def _run(text: str, space: dict[str, Any]) -> str:
     """Run a cell; the text of its exception, or nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(_no_shell(text), "<cell>", "exec"), space)
+            exec(compile(notebooks.without_magics(text), "<cell>", "exec"), space)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""

@@ -22,10 +22,12 @@ from typing import Any
 
 from grading import changes, models
 
-__all__ = ["Closed", "Late", "Peer", "Remote", "RemoteError", "TooMuch"]
+__all__ = ["Channel", "Closed", "Late", "Peer", "Remote", "RemoteError", "TooMuch", "words"]
 
 FRAME = struct.Struct("<IIQ")  # bytes of JSON, number of arrays, bytes of all arrays
-LARGEST = 256 * 2**20
+LARGEST = 32 * 2**20
+LONGEST_TEXT = 8 * 2**20  # of JSON, which takes many times as much when it is read
+LONGEST_RANGE = 10**6  # a check may make a list of it
 DEEPEST = 40
 KINDS = "biufcSUmM"  # of NumPy arrays; never objects
 
@@ -46,15 +48,30 @@ class RemoteError(Exception):
     """An exception was raised in the other process; this is its name and text."""
 
 
+def words(error: BaseException) -> str:
+    """An exception's name and text, whatever its class has made of `str`."""
+    try:
+        return f"{type(error).__name__}: {str(error)[:1500]}"
+    except BaseException:
+        return "an exception that cannot be shown"
+
+
 class Channel:
-    """Frames over two file descriptors."""
+    """Frames over two file descriptors.
+
+    Attributes
+    ----------
+    left : int or None
+        Bytes that may still be received; None for any number.
+    """
 
     def __init__(self, read: int, write: int) -> None:
         self.read_fd, self.write_fd = read, write
+        self.left: int | None = None
 
     def send(self, text: bytes, blobs: list[bytes]) -> None:
         total = sum(8 + len(blob) for blob in blobs)
-        if len(text) + total > LARGEST:
+        if len(text) > LONGEST_TEXT or len(text) + total > LARGEST:
             raise TooMuch(f"a value of {(len(text) + total) / 2**20:.0f} MB; at most {LARGEST // 2**20} are passed on")
         parts = [FRAME.pack(len(text), len(blobs), total), text]
         for blob in blobs:
@@ -84,8 +101,12 @@ class Channel:
 
     def receive(self, deadline: float | None = None) -> tuple[Any, list[bytes]]:
         size, count, total = FRAME.unpack(self._exactly(FRAME.size, deadline))
-        if size + total > LARGEST or count * 8 > total:
+        if size > LONGEST_TEXT or size + total > LARGEST or count * 8 > total:
             raise TooMuch("a message that is too large, or none")
+        if self.left is not None:
+            self.left -= size + total
+            if self.left < 0:
+                raise TooMuch("more messages than a check needs")
         text = self._exactly(size, deadline)
         body = self._exactly(total, deadline)
         blobs, at = [], 0
@@ -251,8 +272,13 @@ class Peer:
                 return blobs[value["b"]]
             if kind == "complex":
                 return complex(*value["v"])
-            if kind in ("range", "slice"):
-                return {"range": range, "slice": slice}[kind](*value["v"])
+            if kind == "range":
+                found = range(*value["v"])
+                if len(found) > LONGEST_RANGE:
+                    raise TooMuch("a range of more than a million numbers")
+                return found
+            if kind == "slice":
+                return slice(*value["v"])
             if kind == "array":
                 return _array(value, blobs)
             if kind == "record":
@@ -264,7 +290,9 @@ class Peer:
                 return stand_in(self, int(value["id"]), str(value["kind"])[:80])
             if kind == "model" and self.trusting:
                 return models.rebuild(self.decode(value["v"], blobs, depth + 1))
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError, ImportError) as error:
+        except TooMuch:
+            raise
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError, ImportError) as error:
             raise TooMuch(f"a message that makes no sense: {type(error).__name__}") from error
         raise TooMuch("a message of an unknown kind")
 
@@ -314,7 +342,7 @@ class Peer:
         except BaseException as error:
             if isinstance(error, SystemExit):
                 error = RuntimeError("the code called exit()")
-            self.send({"error": f"{type(error).__name__}: {str(error)[:1500]}"})
+            self.send({"error": words(error)})
 
     def _do(self, message: dict[str, Any], args: list[Any]) -> Any:
         what = message["ask"]

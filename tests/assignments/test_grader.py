@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
-from grading import checks, classroom, notebooks, report, sandbox, submission
+from grading import checks, classroom, container, notebooks, report, submission
 
 from tests.assignments.fixtures import (
     ANSWERS,
@@ -38,8 +39,16 @@ def toy(tmp_path):
 
 def graded(toy, tmp_path, cells, limits=QUICK, **options) -> submission.Result:
     path = write_notebook(tmp_path / "submitted" / "student.ipynb", cells)
-    given = notebooks.given_cells(toy.student)
-    return submission.grade(path, toy.questions(), given, limits=limits, **options)
+    return submission.grade(
+        notebooks.read(path).cells, toy.questions(), notebooks.given_cells(toy.student), limits=limits, **options
+    )
+
+
+def grade_class(paths: dict[str, Path], toy, output: Path, **options) -> dict[str, submission.Result]:
+    read = classroom.read_all(paths, 2)
+    return classroom.grade_all(
+        paths, read, toy, output, **{"jobs": 2, "limits": QUICK, "tell": lambda line: None, **options}
+    )
 
 
 def points(result: submission.Result) -> dict[str, float]:
@@ -141,14 +150,43 @@ def test_a_notebook_file_is_read_whatever_wrote_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b"not json", b'{"cells": [1]}', b'{"cells": []}', b"\xff\xfe\x00"]
+    "content", [b"", b"[]", b"{}", b"not json", b'{"cells": [1]}', b'{"cells": []}', b"\xff\xfe\x00", b"[" * 10**6]
 )
-def test_what_is_no_notebook_gets_no_points_and_says_why(toy, tmp_path, content):
+def test_what_is_no_notebook_is_said_to_be_none(tmp_path, content):
     path = tmp_path / "bad.ipynb"
     path.write_bytes(content)
-    result = submission.grade(path, toy.questions(), [])
-    assert (result.status, result.total) == ("not a notebook", 0)
-    assert result.notes[0]
+    found = notebooks.read(path)
+    assert found.refused and not found.cells
+
+
+def test_a_link_a_pipe_and_an_endless_file_are_refused_before_they_are_read(tmp_path):
+    write_notebook(tmp_path / "right.ipynb", RIGHT)
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "right.ipynb")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    with open(tmp_path / "sparse.ipynb", "wb") as file:
+        file.truncate(60 * 2**30)
+    assert "a link" in notebooks.read(tmp_path / "link.ipynb").refused
+    assert "not a plain file" in notebooks.read(tmp_path / "pipe.ipynb").refused
+    assert "larger than 50 MB" in notebooks.read(tmp_path / "sparse.ipynb").refused
+    assert notebooks.read(tmp_path / "right.ipynb").cells == RIGHT
+
+
+@pytest.mark.parametrize(
+    "source", ["\n" * 60_000, " " * 60_000 + "x", "a = " * 20_000, "(" * 60_000, "!" * 60_000, "x\n=" * 20_000]
+)
+def test_a_cell_is_read_in_time_that_grows_with_its_length(source):
+    """Sixty thousand line ends took a quadratic expression 68 s."""
+    computed = time.process_time()
+    notebooks.is_answer(source)
+    notebooks.names_defined([source])
+    assert time.process_time() - computed < 5
+
+
+def test_what_is_to_be_filled_in():
+    assert all(
+        map(notebooks.is_answer, ("def f(x):\n    ...", "total = ...", "a = 1\ntotal =  ...  ", "x: int = ...\n"))
+    )
+    assert not any(map(notebooks.is_answer, ("f(...)", "x[..., 0] = 1", "print('...')", "a = b[...]")))
 
 
 # ---- attacks: they cost the author, and nobody else, the marks ----
@@ -249,59 +287,185 @@ def test_a_fork_bomb_ends_with_its_process(toy, tmp_path):
     assert points(result) == FULL, result.notes
 
 
-PROBE = """
-import os, socket
-seen = {}
-try:
-    socket.create_connection(("127.0.0.1", PORT), timeout=2).close()
-    seen["network"] = True
-except OSError:
-    seen["network"] = False
-try:
-    open(TARGET, "w").write("changed")
-    seen["files"] = True
-except OSError:
-    seen["files"] = False
-seen["hidden"] = os.path.exists(SECRET) and bool(open(SECRET).read())
-try:
-    os.kill(GRADER, 0)
-    seen["processes"] = True
-except OSError:
-    seen["processes"] = os.path.exists(f"/proc/{GRADER}/root/etc")
-raise RuntimeError(repr(seen))
+def test_a_container_holds_against_the_graders_own_attempts():
+    container.verify()
+
+
+WEAKENINGS = {  # what the grader must see, were a container built without it
+    "files": (
+        "--ro-bind",
+        lambda line: [line[0], "--bind", "/", "/everything", *line[1:]],
+    ),
+    "network": ("--unshare-net", lambda line: [one for one in line if one != "--unshare-net"]),
+    "processes": ("--unshare-pid", lambda line: [one for one in line if one != "--unshare-pid"]),
+    "kernel": ("--seccomp", lambda line: _without(line, "--seccomp", 2)),
+}
+
+
+def _without(line: list[str], option: str, n: int) -> list[str]:
+    at = line.index(option)
+    return line[:at] + line[at + n :]
+
+
+@pytest.mark.parametrize("protection", WEAKENINGS)
+def test_a_container_that_leaks_is_seen_and_nothing_is_graded(toy, tmp_path, monkeypatch, protection):
+    option, weaken = WEAKENINGS[protection]
+    whole = container.command
+    monkeypatch.setattr(container, "command", lambda *args, **options: weaken(whole(*args, **options)))
+    monkeypatch.setattr(container, "verify", container.verify.__wrapped__)
+    assert option in whole(0, [], work_bytes=1)
+    path = write_notebook(tmp_path / "class" / "right.ipynb", RIGHT)
+    with pytest.raises(container.NotContained, match=rf"reached.* {protection}|reached {protection}"):
+        grade_class({"right": path}, toy, tmp_path / "out")
+    assert not (tmp_path / "out" / "grades.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("bwrap", "bubblewrap .bwrap. is not installed"), ("pyseccomp", "system calls cannot be filtered")],
+)
+def test_without_what_a_container_is_made_of_nothing_is_graded(monkeypatch, name, words):
+    monkeypatch.setattr(container, "verify", container.verify.__wrapped__)
+    if name == "bwrap":
+        monkeypatch.setattr(container.shutil, "which", lambda name: None)
+    else:
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.setattr(container, "program", container.program.__wrapped__)
+    with pytest.raises(container.NotContained, match=words):
+        container.verify()
+
+
+SPY = """
+import os
+seen = [path for path in PATHS if os.path.exists(path)]
+written = []
+for path in (*PATHS, "/", "/usr", "/dev", "/proc/sys/kernel", os.path.dirname(np.__file__)):
+    try:
+        open(os.path.join(path if os.path.isdir(path) else os.path.dirname(path), "student.pth"), "w").close()
+        written.append(path)
+    except OSError:
+        pass
+raise RuntimeError(f"seen {seen}, written {written}, {os.getuid()}")
 """
 
 
-@pytest.mark.parametrize("allowed", [True, False])
-def test_what_the_system_can_shut_off_is_shut_off_and_the_rest_is_said(toy, tmp_path, allowed):
-    import socket
-
-    target, secret = tmp_path / "elsewhere" / "file.txt", tmp_path / "secrets" / "solution.txt"
-    for path in (target, secret):
-        path.parent.mkdir()
-        path.write_text("as it was")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        names = {"PORT": server.getsockname()[1], "TARGET": str(target), "SECRET": str(secret), "GRADER": os.getpid()}
-        given = "\n".join(f"{name} = {value!r}" for name, value in names.items())
-        hide = [str(secret.parent), tempfile.gettempdir()]  # the work folder lies in the second, and stays
-        result = graded(toy, tmp_path, with_attack(given + PROBE), hide=hide, sandbox=allowed)
+def test_a_submission_sees_nothing_of_the_class_the_project_or_another_clone(toy, tmp_path):
+    """A second clone elsewhere gave 24 of 24; a mount below a hidden folder gave write access to the environment."""
+    clone, secret = tmp_path / "clone" / "assignments", tmp_path / "secrets" / "solution.txt"
+    clone.mkdir(parents=True)
+    secret.parent.mkdir()
+    secret.write_text("as it was")
+    paths = [
+        clone,
+        secret,
+        ROOT / "assignments" / "evaluation",
+        ROOT / "tests",
+        ROOT / ".git",
+        toy.checks,
+        Path.home() / ".ssh",
+    ]
+    paths += [Path("/etc/shadow"), Path("/etc/passwd"), Path("/var/run"), Path("/sys")]
+    cell = f"PATHS = {[str(path) for path in paths]!r}\n{SPY}"
+    result = graded(toy, tmp_path, with_attack(cell))
+    assert points(result) == FULL
     note = next(note for note in result.notes if "RuntimeError" in note)
-    for key in sandbox.PROTECTIONS:
-        assert f"'{key}': {key not in result.protections}" in note, (key, result.protections, note)
-    assert allowed or not result.protections
-    assert secret.read_text() == "as it was"
+    assert "seen [], written []" in note
+    assert os.getuid() != 0 or ", 0 " not in note + " "
 
 
-def test_nothing_that_a_submission_started_outlives_it(toy, tmp_path):
+OUTLIVING = {
+    "the keyring": "import ctypes\nlibc = ctypes.CDLL(None)\nok = libc.syscall(248, b'user', b'x', b'y', 1, -3)",
+    "/dev": "import os\nok = 0\ntry:\n    open('/dev/left', 'w').write('x')\nexcept OSError:\n    ok = -1",
+    "shared memory": "import ctypes\nok = ctypes.CDLL(None).shmget(77, 4096, 0o1666)",
+    "a memory file": "import os\nok = 0\ntry:\n    os.memfd_create('x')\nexcept OSError:\n    ok = -1",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_there_is_no_place_in_which_something_outlives_its_process(toy, tmp_path):
+    cells = [f"{cell}\nif ok >= 0: raise RuntimeError({name!r})" for name, cell in OUTLIVING.items()]
+    result = graded(toy, tmp_path, [*RIGHT[:2], *cells, *RIGHT[2:]])
+    assert points(result) == FULL and not result.notes, result.notes
+
+
+def test_what_a_function_saw_of_hidden_checks_reaches_no_page(toy, tmp_path):
+    """Its process ends during a check, so that the notebook starts again, and prints what it can find."""
+    left = (
+        "import glob\nfor place in ('/dev/shm', '/tmp', '.'):\n"
+        "    for path in glob.glob(place + '/left*'): print(open(path).read())"
+    )
+    spy = (
+        "def double(x):\n    for place in ('/dev/shm', '/tmp', '.'):\n        open(place + '/left', 'a').write(f'SEEN {x}')\n"
+        "    print('SEEN', x)\n    import os\n    os._exit(0)"
+    )
+    for options in ({}, {"contained": False}):
+        result = graded(toy, tmp_path, [*RIGHT, left, spy], **options)
+        assert "SEEN" not in result.printed + "".join(result.notes), options
+
+
+def test_a_message_of_an_exception_that_raises_costs_its_question_only(toy, tmp_path):
+    broken = "class Broken(Exception):\n    def __str__(self): raise Broken()\n"
+    result = graded(toy, tmp_path, [*RIGHT, broken + "def double(x): raise Broken()", "raise Broken()"])
+    assert points(result) == {**FULL, "q1": 0}
+    assert any("cannot be shown" in note for note in result.notes)
+
+
+def test_what_was_printed_before_the_end_is_not_lost(toy, tmp_path):
+    result = graded(toy, tmp_path, with_attack("print('so far'); import os; os._exit(0)"))
+    assert "so far" in result.printed
+
+
+@pytest.mark.parametrize(
+    "value", ["range(3 * 10**8)", "'x' * (120 * 2**20)", "[0] * 5 * 10**6", "np.zeros(10**8)", "iter(int, 1)"]
+)
+def test_an_answer_of_gigabytes_costs_its_question_and_no_memory_of_the_graders(toy, tmp_path, value):
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = graded(toy, tmp_path, [*RIGHT, f"def mean(x): return {value}"])
+    assert points(result) == {**FULL, "q2": 0}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_waiting_is_told_from_computing(toy, tmp_path):
+    limits = dataclasses.replace(QUICK, cell_seconds=2, patience=1.5)
+    assert graded(toy, tmp_path, with_attack("import time; time.sleep(60)"), limits).waited
+    assert not graded(toy, tmp_path, with_attack("while True: pass"), dataclasses.replace(limits, patience=30)).waited
+
+
+def test_what_the_clock_stopped_is_graded_again_alone(toy, tmp_path, monkeypatch):
+    said, seen = [], []
+    slow = submission.Result(outcomes=submission.refused(toy.questions(), "").outcomes, waited=True)
+    full = dataclasses.replace(slow, waited=False)
+
+    def each(cells, assignment, options, jobs, log, tell):
+        seen.append((sorted(cells), jobs))
+        for name in cells:
+            tell(name, slow if jobs > 1 and name == "b" else full)
+
+    monkeypatch.setattr(classroom, "_each", each)
+    paths = {name: write_notebook(tmp_path / f"{name}.ipynb", RIGHT) for name in "ab"}
+    found = grade_class(paths, toy, tmp_path / "out", tell=said.append)
+    assert seen == [(["a", "b"], 2), (["b"], 1)] and not found["b"].waited
+    assert any("once more, one at a time" in line for line in said)
+
+
+@pytest.mark.parametrize("contained", [True, False])
+def test_nothing_that_a_submission_started_outlives_it(toy, tmp_path, contained):
+    """Not even a daemon, which has left its session and lost its parent, and still holds the pipe that is printed to."""
     import psutil
 
     mark = f"tlbook-left-behind-{os.getpid()}"
-    command = f"[sys.executable, '-c', 'import time; time.sleep(60)', {mark!r}]"
-    cell = f"import subprocess, sys\nsubprocess.Popen({command}, start_new_session=True)"
-    graded(toy, tmp_path, with_attack(cell), sandbox=False)
+    cell = (
+        "import os, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        f"        os.execl(sys.executable, 'python', '-c', 'import time; time.sleep(60)', {mark!r})\n    os._exit(0)\n"
+        "import time; time.sleep(0.5)"
+    )
+    started = time.monotonic()
+    graded(toy, tmp_path, with_attack(cell), contained=contained)
+    assert time.monotonic() - started < 50
     time.sleep(0.2)
-    left = [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or [])]
-    assert not left
+    assert not [one for one in psutil.process_iter() if mark in _line(one)]
 
 
 # ---- a class ----
@@ -322,8 +486,7 @@ def test_a_folder_becomes_one_table_and_a_page_each_and_is_resumed(toy, tmp_path
     said = []
     found = classroom.submissions_in(a_class)
     assert set(found) == {"right", "Jane Doe_123_file", "=SUM(A1)", "broken"}
-    options = {"jobs": 2, "limits": QUICK, "tell": said.append}
-    classroom.grade_folder(found, toy, tmp_path / "out", **options)
+    grade_class(found, toy, tmp_path / "out")
     with open(tmp_path / "out" / "grades.csv", newline="", encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert list(rows["right"])[:3] == ["student", "file", "status"]
@@ -344,8 +507,7 @@ def test_a_folder_becomes_one_table_and_a_page_each_and_is_resumed(toy, tmp_path
     assert not any("test_hidden_secret" in page or "9.0" in page for page in pages.values())
 
     write_notebook(a_class / "Jane Doe_123_file" / "any name.ipynb", RIGHT)  # handed in again
-    said.clear()
-    again = classroom.grade_folder(found, toy, tmp_path / "out", **options)
+    again = grade_class(found, toy, tmp_path / "out", tell=said.append)
     assert again["Jane Doe_123_file"].total == 6
     assert said[0] == "3 unchanged since they were graded" and "Jane Doe" in said[1]
     assert sum(line.startswith("[") for line in said) == 1
@@ -357,11 +519,123 @@ def test_printed_markup_is_shown_and_not_obeyed(toy, tmp_path):
     assert "<script>" not in page and "&lt;script&gt;" in page and "<b>" not in page and "<i>" not in page
 
 
-def test_an_assignment_is_recognised_by_its_setup_cell_or_its_names():
+def test_an_assignment_is_recognised_by_its_setup_cell_or_its_names(tmp_path):
     names = {"toy": {"double", "mean"}, "other": {"side", "cost"}}
-    assert notebooks.which_assignment(RIGHT, names) == "toy"
-    assert notebooks.which_assignment(["def cost(a):\n    pass", "%magic\nside = 3"], names) == "other"
-    assert notebooks.which_assignment(["x = 1"], names) is None
+    kinds = {"toy": RIGHT, "other": ["def cost(a):\n    pass", "%magic\nside = 3"], None: ["x = 1"]}
+    for expected, cells in kinds.items():
+        found = notebooks.read(write_notebook(tmp_path / "one.ipynb", cells))
+        assert notebooks.which_assignment(found, names) == expected
+
+
+STOPPERS = {  # each of these once kept a whole class from its marks
+    "surrogate": lambda path: write_notebook(path, [*RIGHT[:3], "raise ValueError('\\ud800')", *RIGHT[3:]]),
+    "half a pair in a cell": lambda path: write_notebook(path, [*RIGHT[:3], "x = '\ud800'", *RIGHT[3:]]),
+    "escapes \x1b[31m": lambda path: write_notebook(path, RIGHT),
+    "caf\udce9": lambda path: write_notebook(path, RIGHT),  # a Latin-1 name, as old archives leave it
+    "lines": lambda path: write_notebook(path, [*RIGHT, "\n" * 60_000]),
+    "damaged": lambda path: path.write_bytes(b"{"),
+    "not a notebook": lambda path: path.with_suffix(".html").write_text("<html>"),
+    "link": lambda path: path.symlink_to(path.parent / "lines.ipynb"),
+    "Right": lambda path: write_notebook(path, RIGHT),
+    "right": lambda path: write_notebook(path, RIGHT[:4]),
+}
+
+
+def test_whatever_one_hands_in_everybody_gets_a_row_and_a_page_of_their_own(toy, tmp_path):
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for name, make in STOPPERS.items():
+        make(folder / f"{name}.ipynb")
+    (folder / "empty").mkdir()
+    # Named as the page of another would be.
+    write_notebook(folder / f"{report.file_names(['a/b'])['a/b']}.ipynb", RIGHT)
+    found = classroom.submissions_in(folder)
+    said = []
+    results = grade_class(found, toy, tmp_path / "out", tell=said.append)
+    with open(tmp_path / "out" / "grades.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(results) == len(STOPPERS) + 2 == len(list((tmp_path / "out" / "feedback").iterdir()))
+    refused = {name for name, result in results.items() if result.status == "not a notebook"}
+    assert refused == {"damaged", "not a notebook", "link", "empty"}
+    assert {results[name].total for name in set(results) - refused - {"right"}} == {6}
+    assert not any("\x1b" in line for line in said)
+    assert len({name.casefold() for name in report.file_names(found).values()}) == len(found)
+
+
+def test_the_zip_of_a_platform_is_taken_as_it_is_and_leads_nowhere_else(tmp_path):
+    write_notebook(tmp_path / "one.ipynb", RIGHT)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(tmp_path / "one.ipynb", "Jane Doe_1_file/work.ipynb")
+        archive.write(tmp_path / "one.ipynb", "../../outside.ipynb")
+        link = zipfile.ZipInfo("link.ipynb")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, str(tmp_path / "one.ipynb"))
+    with classroom.unpacked(tmp_path / "all.zip") as folder:
+        found = classroom.submissions_in(folder)
+        read = classroom.read_all(found, 1)
+        assert read["Jane Doe_1_file"].cells == RIGHT
+        assert read["link"].refused and not read["link"].cells
+    assert not (tmp_path.parent / "outside.ipynb").exists() and not folder.exists()
+    (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04 and no more")
+    with (
+        pytest.raises(ValueError, match="neither a folder nor a zip archive"),
+        classroom.unpacked(tmp_path / "torn.zip"),
+    ):
+        pass
+
+
+def test_item_statistics_of_a_class(toy):
+    def got(q1: float, q2: float, q3: float, status: str = "graded") -> tuple[str, submission.Result]:
+        result = submission.refused(toy.questions(), "")
+        for name, share in (("q1", q1), ("q2", q2), ("q3", q3)):
+            for outcome in result.outcomes[name]:
+                outcome.passed = share == 1
+        result.status = status
+        return "file", result
+
+    rows = {"a": got(1, 1, 1), "b": got(1, 0, 1), "c": got(0, 0, 1), "d": got(0, 0, 0, "not a notebook")}
+    lines = list(csv.DictReader(report.items_text(rows, toy.questions()).splitlines()))
+    assert [line["difficulty"] for line in lines] == ["0.67", "0.33", "1.00"]
+    # q1: points 3, 3, 0 against 3, 1, 1 of the others: 1/2. q3 does not vary.
+    assert [line["discrimination"] for line in lines] == ["0.50", "0.50", ""] and lines[0]["submissions"] == "3"
+
+
+@pytest.mark.parametrize("victim", ["grade", "trusted"])
+def test_nothing_goes_on_when_the_grader_is_killed(toy, tmp_path, victim):
+    import psutil
+
+    write_notebook(tmp_path / "class" / "slow.ipynb", with_attack("import time; time.sleep(120)"))
+    code = (
+        "from pathlib import Path; from tests.assignments.test_grader import *\n"
+        f"toy = classroom.Assignment('toy', Path({str(toy.checks)!r}), Path({str(toy.student)!r}))\n"
+        f"paths = classroom.submissions_in(Path({str(tmp_path / 'class')!r}))\n"
+        f"grade_class(paths, toy, Path({str(tmp_path / 'out')!r}), limits=Limits())\n"
+    )
+    code = "from grading.session import Limits\n" + code
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'assignments'}"}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, start_new_session=True) as process:
+        student = []
+        for _ in range(600):
+            family = psutil.Process(process.pid).children(recursive=True)
+            student = [one for one in family if "grading.child" in " ".join(_line(one))]
+            if len(student) > 1:  # bubblewrap, and in it Python
+                break
+            time.sleep(0.1)
+        assert student
+        trusted = student[0].parent()
+        (process if victim == "grade" else trusted).kill()
+        _, alive = psutil.wait_procs(student, timeout=20)
+        process.kill()
+    assert not alive
+
+
+def _line(process) -> list[str]:
+    import psutil
+
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 # ---- values between the processes ----
@@ -426,7 +700,9 @@ def test_records(estimate):
 """,
         encoding="utf-8",
     )
-    result = submission.grade(path, checks.load(tmp_path / "checks"), [])  # importing SciPy may take a while
+    result = submission.grade(
+        notebooks.code_cells(path), checks.load(tmp_path / "checks"), []
+    )  # importing SciPy may take a while
     assert result.total == 4, [one.error for one in result.outcomes["q1"]]
 
 
@@ -456,7 +732,7 @@ def test_changes_in_place_are_seen_by_checks_about_them_only(tmp_path):
     path = write_notebook(tmp_path / "submitted" / "student.ipynb", [cell])
     (tmp_path / "checks").mkdir()
     (tmp_path / "checks" / "q1.py").write_text(IN_PLACE, encoding="utf-8")
-    result = submission.grade(path, checks.load(tmp_path / "checks"), [], limits=QUICK)
+    result = submission.grade(notebooks.code_cells(path), checks.load(tmp_path / "checks"), [], limits=QUICK)
     assert result.total == 2, [one.error for one in result.outcomes["q1"]]
 
 
