@@ -55,9 +55,9 @@ def _alarm(seconds: float, patience: float):
     return guard
 
 
-def become_nobody(number: int) -> None:
-    """Give up root's rights, where the container was started with them: a user of its own, in no group."""
-    if hasattr(os, "getuid") and os.getuid() == 0:
+def become_nobody(number: int | None) -> None:
+    """Give up root's rights, where it was started with them, and become a user of its own, in no group; None changes nothing."""
+    if number is not None and hasattr(os, "getuid") and os.getuid() == 0:
         number += NOBODY
         os.setgroups([])
         os.setresgid(number, number, number)

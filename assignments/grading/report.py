@@ -18,7 +18,7 @@ from grading import checks
 from grading.submission import Result
 from tlbook._files import write_text
 
-__all__ = ["csv_text", "file_names", "items_text", "page", "plain", "summary", "write"]
+__all__ = ["csv_text", "file_names", "hints", "items_text", "page", "plain", "summary", "write"]
 
 STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -85,12 +85,13 @@ def csv_text(results: dict[str, tuple[str, Result]], questions: list[checks.Ques
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     out_of = sum(question.points for question in questions if question.name != "bonus")
+    whole = out_of or 1  # of no assignment: nothing to be had
     names = [question.name for question in questions]
     writer.writerow(["student", "file", "status", *names, "total", "out_of", "percent", "notes"])
     for student in sorted(results):
         file, result = results[student]
         points = [_number(result.points(name)) for name in names]
-        percent = f"{100 * result.total / out_of:.1f}"
+        percent = f"{100 * result.total / whole:.1f}"
         notes = " | ".join(result.notes[:3])
         row = [_safe(student), _safe(file), result.status, *points, _number(result.total), _number(out_of), percent]
         writer.writerow([*row, _safe(notes)[:500]])
@@ -125,17 +126,29 @@ def page(student: str, assignment: str, result: Result, questions: list[checks.Q
     return "\n".join(parts) + "\n"
 
 
-def _question(question: checks.Question, outcomes: list[checks.Outcome]) -> list[str]:
-    parts = [f"<h2>{html.escape(question.name)}</h2>"]
+def _told(outcomes: list[checks.Outcome]) -> list[tuple[str, list[str]]]:
+    """For public and hidden checks: how many passed, and a hint for each of the others."""
+    told = []
     for hidden, title in ((False, "Checks that you could run"), (True, "Checks run after handing in")):
         these = [outcome for outcome in outcomes if outcome.hidden == hidden]
-        if not these:
-            continue
-        passed = sum(outcome.passed for outcome in these)
-        parts.append(f"<p>{title}: {passed} of {len(these)} passed.</p>")
-        hints = [one.hint or "Read the question again." for one in these if not one.passed]
-        if hints:
-            parts.append("<ul>" + "".join(f"<li>{html.escape(hint)}</li>" for hint in dict.fromkeys(hints)) + "</ul>")
+        if these:
+            passed = sum(outcome.passed for outcome in these)
+            given = [one.hint or "Read the question again." for one in these if not one.passed]
+            told.append((f"{title}: {passed} of {len(these)} passed.", list(dict.fromkeys(given))))
+    return told
+
+
+def hints(question: checks.Question, outcomes: list[checks.Outcome]) -> str:
+    """What a student is told about a question, as plain text."""
+    return "\n".join(line for title, given in _told(outcomes) for line in (title, *(f"- {hint}" for hint in given)))
+
+
+def _question(question: checks.Question, outcomes: list[checks.Outcome]) -> list[str]:
+    parts = [f"<h2>{html.escape(question.name)}</h2>"]
+    for title, given in _told(outcomes):
+        parts.append(f"<p>{title}</p>")
+        if given:
+            parts.append("<ul>" + "".join(f"<li>{html.escape(hint)}</li>" for hint in given) + "</ul>")
     return parts
 
 

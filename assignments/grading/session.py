@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from grading import container, wire
+from grading import child, container, wire
 
 __all__ = ["Ended", "Limits", "Session"]
 
@@ -95,6 +95,8 @@ class Session:
         A folder whose files are copied to where the notebook runs.
     contained : bool
         False starts it outside a container, with the grader's own rights on files and network.
+    as_nobody : bool
+        Without a container, where the grader is root: as a user of its own, who cannot read or write what is root's alone.
 
     Attributes
     ----------
@@ -114,6 +116,7 @@ class Session:
     limits: Limits
     files: Path | None = None
     contained: bool = True
+    as_nobody: bool = False
 
     errors: dict[int, str] = field(default_factory=dict, init=False)
     current: int | None = field(default=None, init=False)
@@ -144,6 +147,9 @@ class Session:
                 self._outside = self._work = os.path.realpath(tempfile.mkdtemp(prefix="tlbook-grade-"))
                 self._files = None if self.files is None else str(self.files)
                 os.mkdir(os.path.join(self._work, ".matplotlib"))
+                if self.as_nobody:
+                    for path in (self._work, os.path.join(self._work, ".matplotlib")):
+                        os.chown(path, *[child.NOBODY + os.getpid()] * 2)
                 for path in _lists_of_fonts():
                     shutil.copy(path, os.path.join(self._work, ".matplotlib"))
                 line = [sys.executable, *arguments]
@@ -273,7 +279,7 @@ class Session:
         order = {
             "work": self._work,
             "files": self._files,
-            "user": os.getpid(),
+            "user": os.getpid() if self.contained or self.as_nobody else None,
             "limits": {
                 "memory": limits.memory + 2**30,
                 "file_size": limits.files,

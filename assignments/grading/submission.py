@@ -186,6 +186,7 @@ def grade(
     limits: Limits | None = None,
     files: Path | None = None,
     contained: bool = True,
+    as_nobody: bool = False,
 ) -> Result:
     """Run the cells of a notebook, and its checks.
 
@@ -201,12 +202,14 @@ def grade(
         Folder of files that the notebook finds beside it.
     contained : bool
         False runs them outside a container.
+    as_nobody : bool
+        Outside a container, where the grader is root: as another user.
     """
     started, limits = time.monotonic(), limits or Limits()
     result = Result()
     have = {source.strip() for source in own}
     cells = [source for source in given if source.strip() not in have] + own
-    graded = _Graded(cells, {"files": files, "contained": contained}, limits, result)
+    graded = _Graded(cells, {"files": files, "contained": contained, "as_nobody": as_nobody}, limits, result)
     try:
         for question in questions:
             result.outcomes[question.name] = _check_all(graded, question, limits)

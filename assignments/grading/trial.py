@@ -84,6 +84,40 @@ def _answered(read: source.Source, reference: dict[str, Any], answer: source.Ans
     }
 
 
+DEGENERATE = {
+    "nothing": "None",
+    "an empty array": "np.zeros((0, 1, 1, 1))",
+    "an empty list": "[]",
+    "an empty text": "''",
+    "an empty set": "set()",
+    "not a number": "float('nan')",
+    "an array of NaN": "np.full((3, 3), np.nan)",
+    "infinity": "float('inf')",
+    "true": "True",
+    "zero": "0",
+    "one": "1.0",
+    "text in an array": "np.array(['x', 'y'])",
+    "a pair of empty arrays": "(np.zeros((0, 3)), np.zeros((0,)))",
+    "a pair of NaN": "(float('nan'), float('nan'))",
+    "a dictionary": "{}",
+}
+
+
+def _degenerate(read: source.Source, reference: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answers that are none, for each question: every name is such a value, or a function that returns it."""
+    found = []
+    for name, question in read.questions.items():
+        own = notebooks.names_defined(read.solution(name)) & set(question.names)
+        for words, value in DEGENERATE.items():
+            for kind, text in (("value", value), ("function", f"lambda *args, **named: {value}")):
+                space = _module("degenerate").__dict__
+                space.update({key: _copied(one) for key, one in reference.items() if not key.startswith("__")})
+                _run("import numpy as np\n" + "\n".join(f"{one} = {text}" for one in own), space)
+                points, _ = _score(question, space)
+                found.append({"question": name, "words": f"{kind}: {words}", "points": points})
+    return found
+
+
 def _copied(value: Any) -> Any:
     return copy.deepcopy(value) if type(value).__module__ == "numpy" or type(value) in (list, dict, set) else value
 
@@ -127,8 +161,8 @@ def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[
     Returns
     -------
     dict
-        By seed: `reference`, `blank` (question → points), `out_of`, `answers` (list of records), `old` (points of the
-        first seed's values, by question).
+        By seed: `reference`, `blank` (question → points), `out_of`, `answers` and `degenerate` (lists of records), `old`
+        (points of the first seed's values, by question).
     """
     blocks = source.read_answers(answers)
     result: dict[str, Any] = {}
@@ -142,6 +176,7 @@ def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[
             "errors": {name: errors for name, (_, errors) in scores.items() if errors},
             "blank": _blank(student, seed, read),
             "out_of": {name: question.points for name, question in read.questions.items()},
+            "degenerate": _degenerate(read, reference),
             "answers": [_answered(read, reference, answer) for answer in blocks if answer.question in read.questions],
             "old": {name: _score(question, {**reference, **old})[0] for name, question in read.questions.items()},
         }

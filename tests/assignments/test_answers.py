@@ -45,6 +45,9 @@ def assert_right(name: str, found: dict) -> None:
         where = f"{name}, seed {seed}"
         assert one["reference"] == pytest.approx(one["out_of"]), (where, one["errors"])
         assert set(one["blank"].values()) == {0}, (where, one["blank"])
+        for answer in one["degenerate"]:  # the checks of an answer's form alone, if any
+            full = one["out_of"][answer["question"]]
+            assert answer["points"] <= 0.1 * full, (where, answer)
         for answer in one["answers"]:
             which = f"{where}, {answer['question']}: {answer['words']}"
             full = one["out_of"][answer["question"]]

@@ -292,7 +292,8 @@ def test_make_grade_on_filled_in_notebooks(name, made, tmp_path):
         submissions[kind] = tmp_path / "submissions" / f"{kind}.ipynb"
         submissions[kind].parent.mkdir(exist_ok=True)
         nbformat.write(notebook, submissions[kind])
-    results = classroom.grade_folder(submissions, assignment, tmp_path / "out", jobs=2, tell=lambda line: None)
+    read = classroom.read_all(submissions, 2)
+    results = classroom.grade_all(submissions, read, assignment, tmp_path / "out", jobs=2, tell=lambda line: None)
     questions = {question.name: question.points for question in assignment.questions()}
     for kind, result in results.items():
         got = {question: result.points(question) for question in questions}

@@ -6,8 +6,10 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -28,8 +30,20 @@ from tests.assignments.fixtures import (
     write_notebook,
 )
 from tools import ROOT
+from tools.assignments.make import gradescope
 
 FULL = {"q1": 3, "q2": 2, "q3": 1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def contained():
+    """These tests need what a container is made of; a machine that has to have it, and has not, fails."""
+    try:
+        container.verify()
+    except container.NotContained as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -598,6 +612,123 @@ def test_item_statistics_of_a_class(toy):
     assert [line["difficulty"] for line in lines] == ["0.67", "0.33", "1.00"]
     # q1: points 3, 3, 0 against 3, 1, 1 of the others: 1/2. q3 does not vary.
     assert [line["discrimination"] for line in lines] == ["0.50", "0.50", ""] and lines[0]["submissions"] == "3"
+
+
+FORKS = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+KILLS = "import os, signal\nos.kill(-1, signal.SIGKILL)"
+
+
+@pytest.mark.thorough
+def test_in_a_class_of_thirty_ten_attackers_change_no_honest_mark_on_a_busy_machine(toy, tmp_path):
+    """Honest: right, half done, wrong. Beside them processes that compute, eat memory, disk and screen, fork and kill."""
+    honest = {f"honest {i}": [RIGHT, RIGHT[:4], [*RIGHT, "def mean(values):\n    return 0"]][i % 3] for i in range(20)}
+    worst = ["loops in a cell", "eats memory", "prints without end", "fills the disk", "leaves processes behind"]
+    attacks = [HARMLESS[name] for name in [*worst, "catches the alarm"]]
+    attacks += [FORKS, KILLS, FORGERIES["huge answers"], FORGERIES["forges messages"]]
+    folder = tmp_path / "class"
+    for name, cells in honest.items():
+        write_notebook(folder / f"{name}.ipynb", cells)
+    alone = grade_class(classroom.submissions_in(folder), toy, tmp_path / "alone")
+    for i, attack in enumerate(attacks):
+        write_notebook(folder / f"attacker {i}.ipynb", [*RIGHT, attack])
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        together = grade_class(classroom.submissions_in(folder), toy, tmp_path / "together", jobs=4)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert len(together) == 30
+    assert {name: points(together[name]) for name in honest} == {name: points(alone[name]) for name in honest}
+    assert {together[name].total for name in list(honest)[::3]} == {6}
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="becomes somebody else")
+def test_an_ordinary_user_gets_the_same_container(tmp_path):
+    """With the system's own Python, which everybody may run, and a copy of what a container needs."""
+    import pyseccomp
+
+    python = "/usr/bin/python3"
+    if (
+        not os.path.exists(python)
+        or subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).returncode
+    ):
+        pytest.skip("the system has no Python 3.11")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(ROOT / "assignments" / "grading", f"{folder}/assignments/grading")
+        os.makedirs(f"{folder}/site-packages")
+        shutil.copy(pyseccomp.__file__, f"{folder}/site-packages")
+        environment = {**os.environ, "PYTHONPATH": f"{folder}/assignments:{folder}/site-packages", "HOME": folder}
+        code = "from grading import container; container.verify(); import os; print(os.getuid())"
+        done = subprocess.run(
+            [python, "-c", code],
+            env=environment,
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            cwd="/",
+        )
+    assert done.stdout.strip() == "65534", done.stderr[-2000:]
+
+
+def _everybody_may(path: str) -> bool:
+    return all(one.stat().st_mode & 0o001 for one in [Path(path).resolve(), *Path(path).resolve().parents])
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="becomes somebody else")
+@pytest.mark.skipif(not _everybody_may(sys.executable), reason="only root may run this Python")
+def test_without_a_container_root_grades_as_somebody_else(toy, tmp_path):
+    secret = tmp_path / "source"
+    secret.mkdir(mode=0o700)
+    (secret / "q1.py").write_text("checks")
+    cell = f"import os\nraise RuntimeError([os.getuid(), os.path.exists({str(secret / 'q1.py')!r})])"
+    result = graded(toy, tmp_path, with_attack(cell), contained=False, as_nobody=True)
+    assert points(result) == FULL
+    note = next(note for note in result.notes if "RuntimeError" in note)
+    assert "False]" in note and "[0," not in note
+
+
+def as_gradescope_has_it(folder: Path, toy, submitted: list[str] | None) -> dict:
+    """The results of Gradescope's container, laid out in a folder."""
+    (folder / "source").mkdir(parents=True)
+    shutil.copytree(toy.checks, folder / "source" / "tests")
+    shutil.copy(toy.student, folder / "source")
+    (folder / "submission").mkdir()
+    (folder / "results").mkdir()
+    if submitted is not None:
+        write_notebook(folder / "submission" / "work.ipynb", submitted)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'assignments'}"}
+    subprocess.run([sys.executable, "-m", "grading.gradescope", str(folder)], env=environment, check=True)
+    return json.loads((folder / "results" / "results.json").read_text(encoding="utf-8"))
+
+
+def test_on_gradescope_every_submission_gets_results(toy, tmp_path):
+    right = as_gradescope_has_it(tmp_path / "right", toy, RIGHT)
+    assert [test["score"] for test in right["tests"]] == [3, 2, 1]
+    half = as_gradescope_has_it(tmp_path / "half", toy, RIGHT[:4])
+    assert [test["score"] for test in half["tests"]] == [3, 0, 0] and HIDDEN in half["tests"][1]["output"]
+    none = as_gradescope_has_it(tmp_path / "none", toy, None)
+    assert "hand in one notebook" in none["output"] and {test["score"] for test in none["tests"]} == {0}
+    shutil.rmtree(toy.checks)
+    toy.checks.mkdir()
+    failed = as_gradescope_has_it(tmp_path / "failed", toy, RIGHT)
+    assert failed["score"] == 0 and "not your fault" in failed["output"]
+
+
+def test_the_archive_for_gradescope_holds_what_it_runs(toy, tmp_path):
+    made = tmp_path / "made"
+    (made / "student").mkdir(parents=True)
+    shutil.copytree(toy.checks, made / "autograder" / "tests")
+    shutil.copy(toy.student, made / "student")
+    (tmp_path / "tlbook-1-py3-none-any.whl").write_bytes(b"wheel")
+    with zipfile.ZipFile(gradescope("toy", made, tmp_path / "tlbook-1-py3-none-any.whl")) as archive:
+        names = set(archive.namelist())
+        assert {"setup.sh", "run_autograder", "toy.ipynb", "tests/q1.py", "grading/gradescope.py"} <= names
+        assert archive.getinfo("run_autograder").external_attr >> 16 & 0o111
+        assert "tlbook-1-py3-none-any.whl[assignments]" in archive.read("setup.sh").decode()
 
 
 @pytest.mark.parametrize("victim", ["grade", "trusted"])

@@ -3,7 +3,7 @@
     python tools/assignments/make.py [NAME ...] [--seed N] [--package WHERE] [--no-run]
 
 _build/assignments/hand-out/NAME/     the student notebook with its public checks; beside them the package as a wheel
-_build/assignments/NAME/autograder/   all checks, the notebook with solutions, and otter's archive (Gradescope, `otter run`)
+_build/assignments/NAME/autograder/   all checks, the notebook with solutions, and archives for Gradescope: ours, and otter's
 assignments/student/NAME/             the same student files, in the repository, for Colab; only with the seed of the sources
 
 `make grade` and the tests call `build`, too.
@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -32,9 +33,10 @@ STUDENT = SOURCES / "student"
 BUILD = ROOT / "_build" / "assignments"
 OTTER = "otter-grader>=7,<8"
 PACKAGE = "tlbook"
+PACKED = re.compile(r'^CHECKS = "(.*)"$', flags=re.MULTILINE)
 SEED_LINE = re.compile(r"^(\s*)SEED = \d+$", flags=re.MULTILINE)
 
-SETUP = '''\
+SETUP = """\
 # @title Setup: run this cell first
 # It installs what is missing (on Colab), unpacks the checks of this notebook, and defines `grader`.
 ASSIGNMENT = "{name}"
@@ -49,13 +51,11 @@ except ImportError:
     %pip install --quiet "{otter}" "$package"
     import otter, tlbook
 
-CHECKS = """
-{checks}
-"""
+CHECKS = "{checks}"
 folder = Path(tempfile.mkdtemp(prefix="checks-"))
-for name, text in json.loads(zlib.decompress(base64.b64decode("".join(CHECKS.split())))).items():
+for name, text in json.loads(zlib.decompress(base64.b64decode(CHECKS))).items():
     (folder / name).write_text(text, encoding="utf-8")
-grader = otter.Notebook(tests_dir=str(folder))'''
+grader = otter.Notebook(tests_dir=str(folder))"""
 
 
 def names() -> list[str]:
@@ -105,16 +105,15 @@ def _prepared(name: str, seed: int, package: str) -> nbformat.NotebookNode:
 
 
 def packed(folder: Path) -> str:
-    """The test files of a folder as text for the setup cell."""
+    """The test files of a folder as text for the setup cell: one line, which takes little room on a screen."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))}
-    text = base64.b64encode(zlib.compress(json.dumps(texts).encode(), 9)).decode()
-    return "\n".join(text[i : i + 110] for i in range(0, len(text), 110))
+    return base64.b64encode(zlib.compress(json.dumps(texts).encode(), 9)).decode()
 
 
 def unpacked(notebook: nbformat.NotebookNode) -> dict[str, str]:
     """The checks in a student notebook's setup cell."""
-    text = next(cell.source for cell in notebook.cells if "CHECKS = " in cell.source)
-    return json.loads(zlib.decompress(base64.b64decode("".join(text.split('"""')[1].split()))))
+    text = next(found[1] for cell in notebook.cells if (found := PACKED.search(cell.source)))
+    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def _finish(path: Path, checks: str, language: bool = True) -> None:
@@ -169,6 +168,46 @@ def build(name: str, to: Path, *, seed: int | None = None, package: str = PACKAG
     (to / "seed.txt").write_text(f"{seed}\n", encoding="utf-8")
 
 
+SETUP_SCRIPT = """#!/usr/bin/env bash
+# Gradescope runs this once, as root, when the archive is uploaded.
+set -e
+apt-get update && apt-get install -y python3 python3-venv bubblewrap libseccomp2
+python3 -m venv /opt/grading
+/opt/grading/bin/pip install --no-cache-dir {requirements} "{package}[assignments]"
+"""
+RUN_SCRIPT = """#!/usr/bin/env bash
+# Gradescope runs this once for each submission, in a container of its own.
+cd /autograder/source
+PYTHONPATH=/autograder/source exec /opt/grading/bin/python -m grading.gradescope /autograder
+"""
+
+
+def gradescope(name: str, made: Path, wheel: Path) -> Path:
+    """The archive that runs our checks in Gradescope's container: `made`/autograder/NAME-gradescope.zip.
+
+    Parameters
+    ----------
+    made : Path
+        What :func:`build` made.
+    wheel : Path
+        Of tlbook; goes into the archive.
+    """
+    path = made / "autograder" / f"{name}-gradescope.zip"
+    setup = SETUP_SCRIPT.format(requirements="ipython", package=f"/autograder/source/{wheel.name}")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for script, text in (("setup.sh", setup), ("run_autograder", RUN_SCRIPT)):
+            member = zipfile.ZipInfo(script)
+            member.external_attr = 0o755 << 16
+            archive.writestr(member, text)
+        archive.write(wheel, wheel.name)
+        archive.write(made / "student" / f"{name}.ipynb", f"{name}.ipynb")
+        for file in sorted((made / "autograder" / "tests").glob("*.py")):
+            archive.write(file, f"tests/{file.name}")
+        for file in sorted((SOURCES / "grading").glob("*.py")):
+            archive.write(file, f"grading/{file.name}")
+    return path
+
+
 def same_files(one: Path, other: Path) -> list[str]:
     """Names of the files in which two student folders differ; the packed checks are compared unpacked."""
 
@@ -178,9 +217,7 @@ def same_files(one: Path, other: Path) -> list[str]:
         notebook = nbformat.read(path, as_version=4)
         checks = unpacked(notebook)
         for cell in notebook.cells:
-            if "CHECKS = " in cell.source:
-                before, _, after = cell.source.split('"""')
-                cell.source = before + after
+            cell.source = PACKED.sub("", cell.source)
         return json.dumps(notebook, sort_keys=True), checks
 
     paths = {path.relative_to(folder) for folder in (one, other) for path in folder.rglob("*") if path.is_file()}
@@ -223,7 +260,9 @@ def main() -> None:
             print(f"  written anew: {(STUDENT / name).relative_to(ROOT)}")
     for old in hand_out.glob("tlbook-*.whl"):
         old.unlink()
-    build_wheel(hand_out)
+    wheel = build_wheel(hand_out)
+    for name in options.names or names():
+        gradescope(name, BUILD / name, wheel)
     print(
         f"for students: {hand_out.relative_to(ROOT)}\nfor grading, with solutions: {BUILD.relative_to(ROOT)}/NAME/autograder"
     )

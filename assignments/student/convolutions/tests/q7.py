@@ -11,6 +11,7 @@ def test_one_place(gradient):
     import numpy as np
     d_kernel, d_weights = gradient(np.ones((3, 3)), np.full((3, 3), 1 / 9), np.array([-1.0, 1.0]), 1)
     p = 1 / (1 + np.exp(2))
+    assert np.shape(d_kernel) == (3, 3) and np.shape(d_weights) == (2,), 'one slope for each number is to be returned'
     assert np.allclose(d_kernel, np.full((3, 3), -2 * p), atol=0.0001), f'along the kernel: {d_kernel}'
     assert np.allclose(d_weights, [p, -p], atol=0.0001), f'along the weights of the head: {d_weights}'
 

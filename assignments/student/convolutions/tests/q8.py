@@ -11,7 +11,7 @@ def test_one_layer(step):
     import numpy as np
     after = step({'head': {'weights': np.array([1.0, 2.0])}}, {'head': np.array([10.0, 0.0])}, {}, 0.1, [])
     result = after['head']['weights']
-    assert np.allclose(result, [0, 2]), f'the weights after the step are {result}'
+    assert np.shape(result) == (2,) and np.allclose(result, [0, 2]), f'the weights after the step are {result}'
 
 @test_case(points=0.25, hidden=False, 
     failure_message="The function must return new weights, (0, 2) here, and leave those that it was given at (1, 2).")

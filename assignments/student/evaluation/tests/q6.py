@@ -14,7 +14,7 @@ def test_q6_example(corrected):
     assert got.shape == (3,), 'as many numbers are to come back as went in'
     assert np.allclose(got, [0.06, 0.03, 0.06]), f'{got} is not the correction of 0.04, 0.01, 0.03'
     got = np.asarray(corrected(np.array([0.7, 0.6])))
-    assert np.allclose(got, 1), f'{got}: no corrected p-value is larger than 1, nor smaller than the one before it'
+    assert got.shape == (2,) and np.allclose(got, 1), f'{got}: no corrected p-value is larger than 1, nor smaller than the one before it'
 
 @test_case(points=0.25, hidden=False, 
     success_message="told is a set of names; whether they are the right ones is not checked here.", 

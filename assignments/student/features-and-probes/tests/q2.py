@@ -29,6 +29,7 @@ def test_q2_inputs_in_place(standardised):
     before = (train.copy(), other.copy())
     result = standardised(train, other)
     assert result is not None and len(result) == 2, 'two arrays are to be returned: training features and the others'
+    assert [np.shape(one) for one in result] == [(3, 2), (1, 2)], 'the shapes are to stay as they were'
     assert np.array_equal(train, before[0]), 'the training features that were handed in have changed'
     assert np.array_equal(other, before[1]), 'the other features that were handed in have changed'
 
