@@ -390,18 +390,12 @@ def stopped(losses, patience):
     return len(losses), kept
 
 
-lowest_possible = float(np.log(1 + np.exp(-1)))
-
-
 # %% q5 right: the first stretch of epochs that gains nothing
 def stopped(losses, patience):
     for n in range(patience + 1, len(losses) + 1):
         if min(losses[n - patience : n]) >= min(losses[: n - patience]):
             return n, int(np.argmin(losses[:n]))
     return len(losses), int(np.argmin(losses))
-
-
-lowest_possible = 0.31326
 
 
 # %% q5 right: where the lowest so far was seen first
@@ -413,15 +407,9 @@ def stopped(losses, patience):
     return int(last) + 1, int(first[last])
 
 
-lowest_possible = float(-np.log(np.e / (np.e + 1)))
-
-
 # %% q5 wrong: the example by heart
 def stopped(losses, patience):
     return 4, 1
-
-
-lowest_possible = 0.3
 
 
 # %% q5 wrong: knows the losses that were never computed
@@ -430,18 +418,12 @@ def stopped(losses, patience):
     return min(len(losses), best + 1 + patience), best
 
 
-lowest_possible = float(np.log1p(np.exp(-1)))
-
-
 # %% q5 wrong: no patience
 def stopped(losses, patience):
     for epoch in range(1, len(losses)):
         if losses[epoch] >= losses[epoch - 1]:
             return epoch + 1, epoch - 1
     return len(losses), len(losses) - 1
-
-
-lowest_possible = float(np.log1p(np.exp(-1)))
 
 
 # %% q5 wrong: keeps the last weights
@@ -455,9 +437,6 @@ def stopped(losses, patience):
     return len(losses), len(losses) - 1
 
 
-lowest_possible = float(np.log1p(np.exp(-1)))
-
-
 # %% q5 wrong: compares with the epoch before, not with the lowest
 def stopped(losses, patience):
     rises = 0
@@ -466,9 +445,6 @@ def stopped(losses, patience):
         if rises == patience:
             return epoch + 1, int(np.argmin(losses[: epoch + 1]))
     return len(losses), int(np.argmin(losses))
-
-
-lowest_possible = float(np.log1p(np.exp(-1)))
 
 
 # %% q5 wrong: waits one epoch too long
@@ -482,9 +458,6 @@ def stopped(losses, patience):
     return len(losses), best
 
 
-lowest_possible = float(np.log1p(np.exp(-1)))
-
-
 # %% q5 wrong: an equal loss is taken for a lower one
 def stopped(losses, patience):
     best = 0
@@ -496,21 +469,24 @@ def stopped(losses, patience):
     return len(losses), best
 
 
-lowest_possible = float(np.log1p(np.exp(-1)))
+# %% bonus right: the sigmoid of the difference of the logits
+lowest_possible = float(np.log(1 + np.exp(-1)))
 
 
-# %% q5 wrong: believes that a sure and right model has no loss, whatever comes after its softmax
-def stopped(losses, patience):
-    best = 0
-    for epoch, loss in enumerate(losses):
-        if loss < losses[best]:
-            best = epoch
-        elif epoch - best >= patience:
-            return epoch + 1, best
-    return len(losses), best
+# %% bonus right: as a number
+lowest_possible = 0.31326
 
 
+# %% bonus right: from the softmax
+lowest_possible = float(-np.log(np.e / (np.e + 1)))
+
+
+# %% bonus wrong: believes that a sure and right model has no loss, whatever comes after its softmax
 lowest_possible = 0.0
+
+
+# %% bonus wrong: the loss of a model that does not know
+lowest_possible = float(np.log(2))
 
 
 # %% q6 right: a loop

@@ -6,13 +6,14 @@ name = "q7"
 points = 4
 
 @test_case(points=0.5, hidden=False, 
-    success_message="All three have the right form.", 
-    failure_message="Which of the three has not the form that is asked for?")
-def test_q7_form(joined_predicted, joined_p, joined_verdict):
+    success_message="All four have the right form.", 
+    failure_message="Which of the four has not the form that is asked for?")
+def test_q7_form(joined_predicted, single_predicted, joined_p, joined_verdict):
     import numpy as np
-    classes = np.asarray(joined_predicted)
-    assert classes.shape == (400,), f'joined_predicted: one class for each of the 400 test images, not {classes.shape}'
-    assert set(np.unique(classes).tolist()) <= {0, 1}, 'joined_predicted: classes, 0 or 1'
+    for name, classes in (('joined_predicted', joined_predicted), ('single_predicted', single_predicted)):
+        classes = np.asarray(classes)
+        assert classes.shape == (400,), f'{name}: one class for each of the 400 images of fresh, not {classes.shape}'
+        assert set(np.unique(classes).tolist()) <= {0, 1}, f'{name}: classes, 0 or 1'
     number = np.ndim(joined_p) == 0 and np.asarray(joined_p).dtype.kind in 'iuf'
     assert number, 'joined_p: a number, not the whole result of the test'
     assert 0 <= float(joined_p) <= 1, 'joined_p: a probability, from 0 to 1'
