@@ -53,6 +53,24 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--near-duplicates", default="drop", choices=("drop", "report", "ignore"))
     train.add_argument("--input-size", type=int, metavar="PIXELS")
+    train.add_argument(
+        "--labels", metavar="FILE.csv", help="a CSV with classes, labels or numbers, for photos without folders"
+    )
+    train.add_argument(
+        "--task", choices=("classes", "labels", "numbers"), help="where the CSV could be read in two ways"
+    )
+    train.add_argument(
+        "--column", dest="columns", action="append", default=[], metavar="NAME", help="to predict; may be repeated"
+    )
+    train.add_argument(
+        "--circular", action="append", default=[], metavar="NAME", help="a column of angles in degrees; may be repeated"
+    )
+    train.add_argument(
+        "--group-by",
+        metavar="WHAT",
+        help="what keeps photos in one split: a regular expression, as '^([^_]+)_', or a CSV (file, group)",
+    )
+    train.add_argument("--class-weight", choices=("balanced",), help="let rare classes weigh as much as common ones")
     train.add_argument("--force", action="store_true", help="replace the files of another result")
 
     predict = commands.add_parser("predict", help="classify photos; CSV on standard output")
@@ -63,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="test a model on labelled photos")
     evaluate.add_argument("model", metavar="MODEL")
     evaluate.add_argument("folder", metavar="FOLDER", help="class folders, all of whose photos are taken")
+    evaluate.add_argument("--labels", metavar="FILE.csv", help="a CSV with what is right, as for train")
     evaluate.add_argument(
         "--split", choices=("train", "validation", "test"), help="of ready splits only this one (default: all)"
     )

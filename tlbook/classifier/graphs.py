@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from tlbook.backbones import Backbone
 from tlbook.features import cache, engines
 
-__all__ = ["NAMES", "beside", "can_run", "can_write", "of_features", "with_head"]
+__all__ = ["NAMES", "TASK", "beside", "can_run", "can_write", "of_features", "with_head"]
 
 NAMES = "class_names"
 """Key in the metadata of an ONNX file."""
+
+TASK = "task"
+"""Another, where the outputs are no logits of classes: what they are, with the thresholds of labels."""
 
 
 def beside(model: Path) -> Path:
@@ -39,7 +42,13 @@ def of_features(backbone: Backbone) -> bytes:
     return engines.graph(backbone, cache.graphs(cache.folder()))
 
 
-def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_names: tuple[str, ...]) -> bytes:
+def with_head(
+    graph: bytes,
+    kernel: NDArray[Any],
+    bias: NDArray[Any],
+    class_names: tuple[str, ...],
+    task: dict[str, Any] | None = None,
+) -> bytes:
     """The graph of a classifier.
 
     Parameters
@@ -50,6 +59,8 @@ def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_name
     bias : ndarray, shape (N,)
     class_names : tuple of str
         N of them.
+    task : dict, optional
+        What the outputs are, if not logits of classes.
     """
     import onnx
     from onnx import helper, numpy_helper
@@ -63,6 +74,7 @@ def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_name
     model.graph.node.append(helper.make_node("Add", ["head/product", "head/bias"], ["logits"]))
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [first, len(bias)]))
-    helper.set_model_props(model, {NAMES: json.dumps(list(class_names))})
+    said = {NAMES: json.dumps(list(class_names)), **({} if task is None else {TASK: json.dumps(task)})}
+    helper.set_model_props(model, said)
     onnx.checker.check_model(model)
     return model.SerializeToString()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.special import softmax
 
 from tlbook._checks import one_of
 from tlbook._files import write_json
@@ -23,7 +22,8 @@ from tlbook.classifier.errors import InputError, place_for, refusing, sentence, 
 from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
-from tlbook.datasets import BadImage, Finding, LeftOut
+from tlbook.classifier.tasks import CLASSES, Task
+from tlbook.datasets import BadImage, Finding, LeftOut, Split
 from tlbook.datasets.decoding import common_white, in_order, pixels
 from tlbook.datasets.folders import SPLITS
 from tlbook.datasets.splits import printable, visible
@@ -31,8 +31,9 @@ from tlbook.progress import bar
 
 if TYPE_CHECKING:
     from tlbook.report import Report
+    from tlbook.report.tasks import TaskReport
 
-__all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict"]
+__all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict", "table_text"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ class Predictions:
     paths : tuple of str
         As given, or found below a folder that was given; "image 0" and so on for pictures in memory.
     labels : tuple of str
-        The most probable class of each.
+        The most probable class of each; from a model of labels or numbers, the answer in words.
     probabilities : ndarray of float64, shape (n, N)
+        Of each class or label; from a model of numbers, the numbers.
     class_names : tuple of str
+        Of the classes, labels or numbers.
     left_out : LeftOut
         Files that could not be read as pictures.
+    task : Task
+        What the model was asked for.
     """
 
     paths: tuple[str, ...]
@@ -56,10 +61,13 @@ class Predictions:
     probabilities: NDArray[Any]
     class_names: tuple[str, ...]
     left_out: LeftOut
+    task: Task = CLASSES
 
     def csv(self) -> str:
-        """A line for each photo: path, label, its probability, and that of every class."""
-        return csv_text(self.paths, self.probabilities, self.class_names)
+        """A line for each photo: path, label, its probability, and that of every class; or labels, or numbers."""
+        if self.task.name == CLASSES.name:
+            return csv_text(self.paths, self.probabilities, self.class_names)
+        return table_text(self.paths, *self.task.table(self.probabilities))
 
 
 def csv_text(
@@ -83,6 +91,16 @@ def csv_text(
     for path, guess, row, true in zip(paths, guesses, probabilities, truths, strict=True):
         words = [_cell(word) for word in (path, class_names[guess], *true)]
         writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row)])
+    return text.getvalue()
+
+
+def table_text(paths: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Labels or numbers as CSV: a line for each photo, below a header; as :func:`csv_text`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", *map(_cell, header)])
+    for path, row in zip(paths, rows, strict=True):
+        writer.writerow([_cell(path), *row])
     return text.getvalue()
 
 
@@ -230,7 +248,10 @@ def predict(
     if not names:
         why = f" ({visible(printable(bad[0].path))}: {bad[0].reason})" if bad else ""
         raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
-    p = softmax(np.concatenate(logits).astype(np.float64), axis=1)
+    task = classifier.task
+    p = task.values(np.concatenate(logits))
+    if task.name != CLASSES.name:
+        return Predictions(tuple(names), tuple(task.words(p)), p, task.columns, LeftOut(tuple(bad)), task)
     labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
     return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)))
 
@@ -241,14 +262,14 @@ class Evaluation:
 
     Attributes
     ----------
-    report : Report
+    report : Report or TaskReport
         Print it, or ``report.save("page.html")``.
     left_out : LeftOut
     seen : int
         Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
     """
 
-    report: Report
+    report: Report | TaskReport
     left_out: LeftOut
     seen: int
 
@@ -272,16 +293,23 @@ class Evaluation:
         return "\n".join(lines)
 
 
+def _measured(classifier: Classifier, outputs: NDArray[Any], found: Split) -> TaskReport:
+    from tlbook.classifier.heads import measured
+
+    return measured(classifier.task, outputs, found, np.array([classifier.about["mean"]]))
+
+
 @refusing()
 def evaluate(
     model: Classifier | str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
+    labels: str | os.PathLike[str] | None = None,
     split: str | None = None,
     json: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Test a classifier on a folder of labelled photos.
+    """Test a classifier on labelled photos, in class folders or named by a CSV.
 
     Parameters
     ----------
@@ -289,7 +317,10 @@ def evaluate(
         A ``model.keras`` that :func:`train` wrote.
     folder : path-like
         Class folders named as the model's classes (or some of them; at least
-        one photo of one class), all that there are.
+        one photo of one class), all that there are; with ``labels``, photos flat or nested.
+    labels : path-like, optional
+        A CSV as :func:`train` takes it, with the columns of the model; needed for a
+        model of labels or numbers.
     split : {"train", "validation", "test"}, optional
         Of ready splits only this one.
     json : path-like, optional
@@ -312,9 +343,11 @@ def evaluate(
     if split is not None:
         one_of(split, "split", SPLITS, error=InputError)
     options: dict[str, Any] = {"white": classifier.white, "keep": classifier.input_size, "progress": progress}
-    found, left_out = labelled(folder, classifier.class_names, split=split, **options)
+    options |= {"labels": labels, "task": classifier.task, "split": split}
+    found, left_out = labelled(folder, classifier.class_names, **options)
     target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
-    report = reports.evaluate(classifier.logits(found, cache=True, progress=progress), found)
+    outputs = classifier.logits(found, cache=True, progress=progress)
+    report = reports.evaluate(outputs, found) if found.targets is None else _measured(classifier, outputs, found)
     known = set(classifier.about.get("trained on", ()))
     result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
     if target is not None:

@@ -30,6 +30,7 @@ from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
 from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, refusing, sentence
+from tlbook.classifier.tasks import CLASSES, Task, task_of
 from tlbook.datasets import Split
 from tlbook.features import engines
 from tlbook.features.extraction import passed
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "load", "needs_keras", "owns_graph", "save"]
 
-FORMAT = 1
+FORMAT = 1  # of a model of classes, which every version reads
+_TASKS = 2  # of one with another task, whose outputs earlier versions would take for logits of classes
 _ENTRY = "tlbook"
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MEMBERS = (_CONFIG, _WEIGHTS)
@@ -119,6 +121,11 @@ class Classifier:
         given = self._session.get_inputs()[0].shape if self.by_graph else self.model.input_shape
         return int(given[1])
 
+    @functools.cached_property
+    def task(self) -> Task:
+        """What the outputs mean: logits of classes, or of labels, or numbers."""
+        return task_of(self.about)
+
     @property
     def white(self) -> int | None:
         """The value of white in 16-bit photos, as in training; None where there were none."""
@@ -160,7 +167,8 @@ class Classifier:
         if self.graph is not None and self.by_graph:
             return self.graph
         kernel, bias = self.model.get_layer(HEAD).get_weights()
-        return graphs.with_head(below or graphs.of_features(self._below), kernel, bias, self.class_names)
+        below = below or graphs.of_features(self._below)
+        return graphs.with_head(below, kernel, bias, self.class_names, self.about.get("task"))
 
 
 def by_keras(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
@@ -197,7 +205,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str], graph: bytes | No
             metadata = json.loads(given.read(_METADATA))
             members = {name: given.read(name) for name in _MEMBERS}
         entry = {
-            "format": FORMAT,
+            "format": FORMAT if classifier.task.name == CLASSES.name else _TASKS,
             "class names": list(classifier.class_names),
             "about": classifier.about,
             "members": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
@@ -293,9 +301,9 @@ def _checked(path: Path) -> dict[str, Any]:
             entry = metadata.get(_ENTRY) if isinstance(metadata, dict) else None
             if not isinstance(entry, dict) or "sha256" not in entry:
                 raise InputError(f"{foreign} (a Keras model without class names)")
-            if entry.get("format") != FORMAT:
+            if entry.get("format") not in (FORMAT, _TASKS):
                 raise InputError(
-                    f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT}"
+                    f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT} and {_TASKS}"
                 )
             entry = dict(entry)
             right = entry.pop("sha256") == json_sha256(entry) and sorted(names) == sorted((_METADATA, *_MEMBERS))

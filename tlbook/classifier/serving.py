@@ -18,9 +18,7 @@ from importlib import resources
 from typing import Any
 
 import anyio.to_thread
-import numpy as np
 import uvicorn
-from scipy.special import softmax
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -33,6 +31,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.saved import Classifier, load
+from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets import BadImage
 from tlbook.datasets.decoding import content, decoded, opened
 
@@ -188,7 +187,10 @@ class PhotoServer:
             pixels = decoded(photo, self.classifier.input_size, self.classifier.white)
         with self._one if not self.classifier.by_graph else nullcontext():
             logits = self.classifier.logits(pixels[None], progress=False)
-        p = softmax(logits[0].astype(np.float64))
+        task = self.classifier.task
+        p = task.values(logits)[0]
+        if task.name != CLASSES.name:
+            return task.answer(p)
         ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
         return {"label": ranked[0][0], "probabilities": ranked}
 
@@ -199,6 +201,7 @@ class PhotoServer:
             "backbone": str(self.classifier.about.get("backbone", "")),
             "input_size": self.classifier.input_size,
             "largest": LARGEST,
+            **({} if self.classifier.task.name == CLASSES.name else {"promise": self.classifier.task.promise()}),
         }
 
     async def _page(self, request: Request) -> Response:
