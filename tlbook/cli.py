@@ -35,8 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train, calibrate and test a classifier",
-        description="FOLDER holds one folder of photos for each class, or train, validation and test with those in each. "
-        "A run that is interrupted goes on when the same command is given again.",
+        description="FOLDER holds one folder of photos for each class, or train, validation and test with those in each; "
+        "with --labels, photos as they lie. A run that is interrupted goes on when the same command is given again.",
     )
     train.add_argument("folder", metavar="FOLDER")
     train.add_argument(
@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what keeps photos in one split: a regular expression, as '^([^_]+)_', or a CSV (file, group)",
     )
     train.add_argument("--class-weight", choices=("balanced",), help="let rare classes weigh as much as common ones")
+    train.add_argument(
+        "--unknown", action="store_true", help="let the model say which photos are unlike all that it was trained on"
+    )
     train.add_argument("--force", action="store_true", help="replace the files of another result")
 
     predict = commands.add_parser("predict", help="classify photos; CSV on standard output")

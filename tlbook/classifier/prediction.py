@@ -30,6 +30,7 @@ from tlbook.datasets.splits import printable, visible
 from tlbook.progress import bar
 
 if TYPE_CHECKING:
+    from tlbook.evaluation import Estimate
     from tlbook.report import Report
     from tlbook.report.tasks import TaskReport
 
@@ -54,6 +55,8 @@ class Predictions:
         Files that could not be read as pictures.
     task : Task
         What the model was asked for.
+    unknown : tuple of bool or None
+        Whether a photo is unlike all that the model was trained on; None from a model that was trained without ``unknown``.
     """
 
     paths: tuple[str, ...]
@@ -62,11 +65,12 @@ class Predictions:
     class_names: tuple[str, ...]
     left_out: LeftOut
     task: Task = CLASSES
+    unknown: tuple[bool, ...] | None = None
 
     def csv(self) -> str:
         """A line for each photo: path, label, its probability, and that of every class; or labels, or numbers."""
         if self.task.name == CLASSES.name:
-            return csv_text(self.paths, self.probabilities, self.class_names)
+            return csv_text(self.paths, self.probabilities, self.class_names, unknown=self.unknown)
         return table_text(self.paths, *self.task.table(self.probabilities))
 
 
@@ -75,8 +79,10 @@ def csv_text(
     probabilities: NDArray[Any],
     class_names: Sequence[str],
     truth: Iterable[str] | None = None,
+    unknown: Iterable[bool] | None = None,
 ) -> str:
-    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class.
+    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class, and
+    where the model says so whether the photo is unknown to it.
 
     Control characters are shown as escapes, and before what a spreadsheet would take for a formula stands an apostrophe.
     """
@@ -84,13 +90,15 @@ def csv_text(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     known = [] if truth is None else ["truth"]
+    last = [] if unknown is None else ["unknown"]
     writer.writerow(
-        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names)]
+        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names), *last]
     )
     truths = [[]] * len(paths) if truth is None else [[one] for one in truth]
-    for path, guess, row, true in zip(paths, guesses, probabilities, truths, strict=True):
+    strange = [[]] * len(paths) if unknown is None else [[f"{one:d}"] for one in unknown]
+    for path, guess, row, true, end in zip(paths, guesses, probabilities, truths, strange, strict=True):
         words = [_cell(word) for word in (path, class_names[guess], *true)]
-        writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row)])
+        writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row), *end])
     return text.getvalue()
 
 
@@ -225,11 +233,14 @@ def predict(
     white = classifier.white or common_white(source for _, source in files)
     names: list[str] = []
     logits: list[NDArray[Any]] = []
+    unknown: list[bool] = []
     images: list[NDArray[Any]] = []
 
     def flush() -> None:
         if images:
-            logits.append(classifier.logits(np.stack(images), progress=False))
+            some, strange = classifier.answers(np.stack(images), progress=False)
+            logits.append(some)
+            unknown.extend([] if strange is None else strange.tolist())
             images.clear()
 
     decoding = in_order(lambda file: _decoded(file[1], classifier.input_size, white), files)
@@ -253,7 +264,8 @@ def predict(
     if task.name != CLASSES.name:
         return Predictions(tuple(names), tuple(task.words(p)), p, task.columns, LeftOut(tuple(bad)), task)
     labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
-    return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)))
+    strange = tuple(unknown) if classifier.known is not None else None
+    return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)), unknown=strange)
 
 
 @dataclass(frozen=True)
@@ -267,16 +279,24 @@ class Evaluation:
     left_out : LeftOut
     seen : int
         Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
+    unknown : Estimate or None
+        Share of the photos that are unlike all that the model was trained on; None where it cannot say.
     """
 
     report: Report | TaskReport
     left_out: LeftOut
     seen: int
+    unknown: Estimate | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
-        return {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
+        from tlbook.report.metrics import plain
+
+        found = {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
+        if self.unknown is not None:
+            found |= plain([("unknown", self.unknown)])
+        return found
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the metrics as JSON, whole or not at all; an InputError where that fails."""
@@ -285,7 +305,13 @@ class Evaluation:
 
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
+        from tlbook.classifier.unknown import TRUE_ACCEPTS
+
         lines = [str(self.report)]
+        if self.unknown is not None:
+            lines.append(
+                f"unlike all photos of training: {self.unknown} of these; of photos like those it would be {1 - TRUE_ACCEPTS:.0%}"
+            )
         if self.seen:
             lines.append(
                 f"note: the model was trained or chosen on {self.seen:,} of these photos: the numbers are too good"
@@ -337,6 +363,7 @@ def evaluate(
     InputError
         The model or the folder cannot be used, or the file cannot be written.
     """
+    from tlbook import evaluation
     from tlbook import report as reports
 
     classifier = _classifier(model)
@@ -346,10 +373,11 @@ def evaluate(
     options |= {"labels": labels, "task": classifier.task, "split": split}
     found, left_out = labelled(folder, classifier.class_names, **options)
     target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
-    outputs = classifier.logits(found, cache=True, progress=progress)
+    outputs, unknown = classifier.answers(found, cache=True, progress=progress)
     report = reports.evaluate(outputs, found) if found.targets is None else _measured(classifier, outputs, found)
     known = set(classifier.about.get("trained on", ()))
-    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
+    strange = None if unknown is None else evaluation.wilson(int(unknown.sum()), len(unknown))
+    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes), strange)
     if target is not None:
         try:
             result.write(target)

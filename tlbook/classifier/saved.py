@@ -31,6 +31,7 @@ from tlbook.backbones import Backbone
 from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, refusing, sentence
 from tlbook.classifier.tasks import CLASSES, Task, task_of
+from tlbook.classifier.unknown import Known
 from tlbook.datasets import Split
 from tlbook.features import engines
 from tlbook.features.extraction import passed
@@ -138,16 +139,42 @@ class Classifier:
 
         With a graph nothing is cached: to decode the photos takes longer than the rest.
         """
+        return self._passed(images, cache, progress)[0]
+
+    @functools.cached_property
+    def known(self) -> Known | None:
+        """What the known classes look like; None of a model that was not trained to refuse others."""
+        return Known.read(self.about["unknown"]) if "unknown" in self.about else None
+
+    def answers(
+        self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Logits (n, N), and which images are unlike all that the model was trained on (n,); None where it cannot say."""
+        logits, features = self._passed(images, cache, progress)
+        return logits, None if self.known is None or features is None else self.known.unknown(features)
+
+    def features(self, images: Split | NDArray[Any], *, progress: bool = True) -> NDArray[np.float32]:
+        """What the head takes, float32 (n, d)."""
+        return extracted(self._below, images, cache=True, progress=progress)
+
+    def _passed(
+        self, images: Split | NDArray[Any], cache: bool, progress: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Logits, and features where they are at hand."""
         if not self.by_graph or (len(images) >= engines.FEW and engines.has_gpu()):
-            return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
+            found = extracted(self._below, images, cache=cache, progress=progress)
+            return self.head_logits(found), found
         size = self.input_size
         given = images if isinstance(images, Split) else images_for((size, size, 3), images)
-        parts = []
+        parts: list[NDArray[Any]] = []
+        features: list[NDArray[Any]] = []
         with bar("answering", len(given), enabled=progress) as ticker:
-            for (one,) in passed(engines.runner(self._session), given, size, 1, engines.threads()):
+            for one, *more in passed(engines.runner(self._session), given, size, 1, engines.threads()):
                 parts.append(one)
+                features += more
                 ticker.advance()
-        return np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+        logits = np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+        return logits, np.concatenate(features) if features else None
 
     @functools.cached_property
     def _below(self) -> Backbone:
@@ -168,7 +195,8 @@ class Classifier:
             return self.graph
         kernel, bias = self.model.get_layer(HEAD).get_weights()
         below = below or graphs.of_features(self._below)
-        return graphs.with_head(below, kernel, bias, self.class_names, self.about.get("task"))
+        said = {key: self.about[key] for key in (graphs.TASK, graphs.UNKNOWN) if key in self.about}
+        return graphs.with_head(below, kernel, bias, self.class_names, said)
 
 
 def by_keras(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:

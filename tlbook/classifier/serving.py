@@ -186,13 +186,14 @@ class PhotoServer:
         with self._large if large else nullcontext():
             pixels = decoded(photo, self.classifier.input_size, self.classifier.white)
         with self._one if not self.classifier.by_graph else nullcontext():
-            logits = self.classifier.logits(pixels[None], progress=False)
+            logits, unknown = self.classifier.answers(pixels[None], progress=False)
         task = self.classifier.task
         p = task.values(logits)[0]
         if task.name != CLASSES.name:
             return task.answer(p)
         ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
-        return {"label": ranked[0][0], "probabilities": ranked}
+        found = {"label": ranked[0][0], "probabilities": ranked}
+        return found if unknown is None else {**found, "unknown": bool(unknown[0])}
 
     def describe(self) -> dict[str, Any]:
         """What the page says about the model."""
@@ -201,6 +202,7 @@ class PhotoServer:
             "backbone": str(self.classifier.about.get("backbone", "")),
             "input_size": self.classifier.input_size,
             "largest": LARGEST,
+            "refuses": "unknown" in self.classifier.about,
             **({} if self.classifier.task.name == CLASSES.name else {"promise": self.classifier.task.promise()}),
         }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_bytes, write_json, write_text
-from tlbook.classifier import advice, choice, graphs, heads, photos, saved, strategy
+from tlbook.classifier import advice, choice, graphs, heads, photos, saved, strategy, unknown
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.metrics_file import GRAPH, METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
 from tlbook.classifier.photos import Photos
@@ -26,7 +26,7 @@ from tlbook.datasets.decoding import FULL
 from tlbook.datasets.splits import printable
 from tlbook.features import engines
 from tlbook.report import Report, Training, evaluate
-from tlbook.report.metrics import number
+from tlbook.report.metrics import number, plain
 
 __all__ = ["Stages", "versions"]
 
@@ -94,6 +94,10 @@ class Stages:
         """Go through all stages, put the result into its place, and return the metrics."""
         with self.state.timed("near_duplicates"):
             self._handle_near_duplicates()
+        if self.options.get("unknown") and (n := len(self.photos.splits["validation"])) < unknown.LEAST:
+            raise InputError(
+                f"--unknown takes {unknown.LEAST} validation photos or more to choose its threshold; there are {n}"
+            )
         with self.state.timed("loading"):
             self._load_backbone()
         with self.state.timed("features"):
@@ -117,6 +121,7 @@ class Stages:
                 else classifier.logits(self.photos.splits["test"], cache=True, progress=self.progress)
             )
             report = evaluate(logits, self.photos.splits["test"], seed=self.options["seed"])
+            refused = self._refused(classifier, kept, features) if self.options.get("unknown") else None
         metrics = {
             "schema_version": SCHEMA_VERSION,
             "written_by": WRITTEN_BY,
@@ -134,6 +139,7 @@ class Stages:
             },
             "strategy": why,
             "temperature": number(temperature),
+            **({} if refused is None else {"unknown": refused[1]}),
             "seed": self.options["seed"],
             "notes": self.notes,
             "versions": versions(),
@@ -149,7 +155,7 @@ class Stages:
             }
         metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
-        metrics = self._write(classifier, report, metrics)
+        metrics = self._write(classifier, report, metrics, None if refused is None else refused[0])
         self.state.publish()
         self.say(
             f"test accuracy {report.accuracy} on {report.n:,} photos (always the most frequent class: "
@@ -344,14 +350,34 @@ class Stages:
         write_json(self.state.result / METRICS, metrics)
         return metrics
 
-    def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
+    def _refused(
+        self, classifier: Classifier, kept: str, features: dict[str, NDArray[Any]]
+    ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+        """Fit what refuses photos unlike those of training, into the model; which test photos it refuses, and that in numbers."""
+        splits = self.photos.splits
+        if kept != "probe":
+            features = {name: classifier.features(split, progress=self.progress) for name, split in splits.items()}
+        found = unknown.fit(features["train"], splits["train"].labels, features["validation"])
+        classifier.about["unknown"] = found.about()
+        strange = found.unknown(features["test"])
+        share = evaluation.wilson(int(strange.sum()), len(strange))
+        self.notes.append(
+            f"photos unlike all that were trained on are called unknown: of the test photos, which are of the known classes, "
+            f"{share}; how many photos of other classes are, no photo here can tell"
+        )
+        said = {"score": found.about()["score"], "threshold": number(found.threshold)}
+        return strange, {**said, "true_accepts": unknown.TRUE_ACCEPTS, **plain([("test_share", share)])}
+
+    def _write(
+        self, classifier: Classifier, report: Report, metrics: dict[str, Any], strange: NDArray[np.bool_] | None = None
+    ) -> dict[str, Any]:
         """Write the result; its metrics, with the hashes of its files."""
         folder = self.write_model(classifier, report.logits)
         test = self.photos.splits["test"]
         shown = [self.photos.shown("test", i) for i in range(len(test))]
         probabilities = evaluation.probabilities(report.logits)
         truth = [self.photos.class_names[label] for label in test.labels]
-        text = csv_text(shown, probabilities, self.photos.class_names, truth)
+        text = csv_text(shown, probabilities, self.photos.class_names, truth, strange)
         write_text(folder / PREDICTIONS, text)
         doubtful = [
             (

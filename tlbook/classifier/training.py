@@ -74,6 +74,7 @@ def command(
     circular: Sequence[str] = (),
     group_by: str | None = None,
     class_weight: str | None = None,
+    unknown: bool = False,
 ) -> str:
     """The command that does the same as a call of :func:`train`."""
     words = ["tlbook", "train", os.fspath(folder), "--out", os.fspath(out)]
@@ -88,6 +89,7 @@ def command(
     words += [word for name in circular for word in ("--circular", name)]
     words += [] if group_by is None else ["--group-by", group_by]
     words += [] if class_weight is None else ["--class-weight", class_weight]
+    words += ["--unknown"] * unknown
     return printable(shlex.join(words))
 
 
@@ -109,6 +111,7 @@ def train(
     circular: Sequence[str] = (),
     group_by: str | None = None,
     class_weight: str | None = None,
+    unknown: bool = False,
     force: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
@@ -173,6 +176,12 @@ def train(
         with the columns ``file`` and ``group``.
     class_weight : {"balanced"}, optional
         Count the photos of rare classes more, so that each class weighs as much.
+    unknown : bool, default False
+        Fit what tells photos that are unlike all training photos, by their distance to
+        the class means of the features, and keep it in the model: :func:`predict`,
+        :func:`evaluate` and :func:`serve` then say which they are. The threshold accepts
+        95 % of photos of the known classes, by the validation photos, of which it
+        takes 19.
     force : bool, default False
         Replace the files of a result of other photos or options, once the
         new ones are whole; nothing else is removed.
@@ -216,8 +225,8 @@ def train(
         given = photos.read(source, test, **reading)
     else:
         given = photos.read_labels(source, labels, task=task, columns=columns, circular=circular, **reading)
-        if given.task.name != CLASSES.name and (strategy in ("top", "lp-ft") or class_weight is not None):
-            what = f"--strategy {strategy}" if class_weight is None else "--class-weight"
+        if given.task.name != CLASSES.name and (strategy in ("top", "lp-ft") or class_weight or unknown):
+            what = "--unknown" if unknown else "--class-weight" if class_weight else f"--strategy {strategy}"
             raise InputError(f"{what} is for classes, and {os.fspath(labels)} holds {given.task.name}; leave it out")
     wall, process = time.perf_counter() - wall, time.process_time() - process
     options: dict[str, Any] = {
@@ -235,6 +244,7 @@ def train(
         "circular": list(circular),
         "group_by": group_by,
         "class_weight": class_weight,
+        "unknown": unknown,
     }
     options |= {name: value for name, value in asked.items() if value}
     done = command(folder, out, **options)

@@ -68,9 +68,7 @@ def _figures(report: TaskReport) -> list[figures.Picture]:
         return [figures._drawn(caption, caption, plotting.precision_recall, curves, high=0.92)]
     found = []
     for k, name in numbered:
-        caption = (
-            f"What the answers for {report.class_names[k]} are off by, by test photo: look for a funnel or a slope."
-        )
+        caption = f"What the answers for {report.class_names[k]} are off by. A slope: large values come out too small."
         given = report.drawn["targets"][:, k], report.drawn["errors"][:, k]
         found.append(
             figures._drawn(f"Residuals of {report.class_names[k]}", caption, residuals, *given, xlabel=name, high=0.8)

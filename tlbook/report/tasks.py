@@ -221,7 +221,7 @@ def measure_labels(
         }
     counts = targets.sum(axis=0)
     if few := [f"{name} ({count:.0f})" for name, count in zip(names, counts, strict=True) if count < _FEW]:
-        notes.append(f"fewer than {_FEW} images have {', '.join(few)}: their numbers are little more than chance")
+        notes.append(f"fewer than {_FEW} images have {', '.join(few)}: which is few, so the intervals are wide")
     overall = {
         "macro_f1_score": _bootstrap(_macro_f1, targets, given, seed=seed),
         "always_macro_f1_score": _bootstrap(_macro_f1, targets, np.ones_like(given), seed=seed),
@@ -288,7 +288,6 @@ def measure_numbers(
     for i in np.argsort(-(np.abs(errors) / scale).max(axis=1), kind="stable")[:mistakes].tolist():
         k = int((np.abs(errors[i]) / scale).argmax())
         worst.append((i, test.paths[i], f"{names[k]} {targets[i, k]:.4g}, called {values[i, k]:.4g}"))
-    first = {name: values["mean_absolute_error"] for name, values in each.items()}
     said = []
     for name, some in each.items():
         spec = _spec(some)["mean_absolute_error"] if _spec(some) else ".3f"
@@ -308,7 +307,8 @@ def measure_numbers(
         columns=NUMBERS,
         each=each,
         overall={},
-        title=f"{_named(names)}: mean absolute error {first[name]:{spec}}" + (" and others" if len(names) > 1 else ""),
+        title=f"{name}: mean absolute error {some['mean_absolute_error']:{spec}}"
+        + (f", and {len(names) - 1} more" if len(names) > 1 else ""),
         said="; ".join(said),
         worst=tuple(worst),
         notes=() if len(test) >= 30 else (f"{len(test)} images are few: the intervals are wide",),
