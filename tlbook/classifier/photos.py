@@ -175,7 +175,10 @@ def _groups(group_by: str | None) -> Callable[[Path, Sequence[str]], Sequence[st
 
 def _said_of_groups(group_by: str | None) -> str:
     how = "column group of the CSV" if group_by is None else f"--group-by {group_by}"
-    return f"photos of one group are in one split ({how}), so the test photos are of groups that were not trained on"
+    return (
+        f"photos of one group are in one split ({how}), so the test photos are of groups that were not trained on; the intervals "
+        "count photos and not groups, and are too narrow where photos of a group are alike"
+    )
 
 
 def read(

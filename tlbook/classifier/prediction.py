@@ -31,8 +31,7 @@ from tlbook.progress import bar
 
 if TYPE_CHECKING:
     from tlbook.evaluation import Estimate
-    from tlbook.report import Report
-    from tlbook.report.tasks import TaskReport
+    from tlbook.report import Report, TaskReport
 
 __all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict", "table_text"]
 
@@ -261,11 +260,9 @@ def predict(
         raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
     task = classifier.task
     p = task.values(np.concatenate(logits))
-    if task.name != CLASSES.name:
-        return Predictions(tuple(names), tuple(task.words(p)), p, task.columns, LeftOut(tuple(bad)), task)
-    labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
     strange = tuple(unknown) if classifier.known is not None else None
-    return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)), unknown=strange)
+    called = classifier.class_names if task.name == CLASSES.name else task.columns
+    return Predictions(tuple(names), tuple(task.words(p)), p, called, LeftOut(tuple(bad)), task, strange)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class Classifier:
     @functools.cached_property
     def task(self) -> Task:
         """What the outputs mean: logits of classes, or of labels, or numbers."""
-        return task_of(self.about)
+        return task_of(self.about, self.class_names)
 
     @property
     def white(self) -> int | None:

@@ -31,7 +31,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.saved import Classifier, load
-from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets import BadImage
 from tlbook.datasets.decoding import content, decoded, opened
 
@@ -188,11 +187,7 @@ class PhotoServer:
         with self._one if not self.classifier.by_graph else nullcontext():
             logits, unknown = self.classifier.answers(pixels[None], progress=False)
         task = self.classifier.task
-        p = task.values(logits)[0]
-        if task.name != CLASSES.name:
-            return task.answer(p)
-        ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
-        found = {"label": ranked[0][0], "probabilities": ranked}
+        found = task.answer(task.values(logits)[0])
         return found if unknown is None else {**found, "unknown": bool(unknown[0])}
 
     def describe(self) -> dict[str, Any]:
@@ -203,7 +198,7 @@ class PhotoServer:
             "input_size": self.classifier.input_size,
             "largest": LARGEST,
             "refuses": "unknown" in self.classifier.about,
-            **({} if self.classifier.task.name == CLASSES.name else {"promise": self.classifier.task.promise()}),
+            "promise": self.classifier.task.promise(),
         }
 
     async def _page(self, request: Request) -> Response:

@@ -59,9 +59,9 @@ class Task:
         """What the local page shows, given the values (K,) of one photo."""
         raise NotImplementedError
 
-    def promise(self) -> str:
-        """What the local page says that the model answers."""
-        raise NotImplementedError
+    def promise(self) -> str | None:
+        """What the local page says that the model answers; None where that is one of its classes."""
+        return None
 
     def counts(self, labels: NDArray[Any], targets: NDArray[Any] | None, names: Sequence[str]) -> dict[str, int]:
         """How many photos of a split have each class or label; of numbers, how many there are."""
@@ -78,9 +78,23 @@ class Task:
 
 @dataclass(frozen=True)
 class Classes(Task):
-    """One class of several: the softmax of the logits."""
+    """One class of several: the softmax of the logits.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the classes, where a model is used; what is trained on has them beside it.
+    """
 
     name: ClassVar[str] = "classes"
+    names: tuple[str, ...] = ()
+
+    def words(self, values: NDArray[np.float64]) -> list[str]:
+        return [self.names[k] for k in values.argmax(axis=1)]
+
+    def answer(self, values: NDArray[np.float64]) -> dict[str, Any]:
+        ranked = [[self.names[k], round(float(values[k]), 6)] for k in (-values).argsort(kind="stable")]
+        return {"label": ranked[0][0], "probabilities": ranked}
 
     def values(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         return softmax(np.asarray(outputs, np.float64), axis=1)
@@ -257,8 +271,11 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (" and others" if len(names) > 12 else "")
 
 
-def task_of(about: dict[str, Any]) -> Task:
+def task_of(about: dict[str, Any], class_names: Sequence[str] = ()) -> Task:
     """The task that a model file tells of; class folders where it tells of none."""
-    given = dict(about.get("task", {"name": "classes"}))
-    kind = {one.name: one for one in (Classes, Labels, Numbers)}[given.pop("name")]
-    return kind(**{key: tuple(value) for key, value in given.items()})
+    given = dict(about.get("task", {"name": Classes.name}))
+    kind = given.pop("name")
+    kept = {key: tuple(value) for key, value in given.items()}
+    if kind == Classes.name:
+        return Classes(**kept, names=tuple(class_names))
+    return {one.name: one for one in (Labels, Numbers)}[kind](**kept)

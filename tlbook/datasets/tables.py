@@ -348,7 +348,10 @@ def read_table(
             raise ValueError(f"{path}: lines {other.line} and {line} contradict each other about {shown}")
     if absent:
         more = f", and {len(absent) - 1} other photos" if len(absent) > 1 else ""
-        raise ValueError(f"{path}, line {absent[0][0]}: there is no photo {absent[0][1]!r} below {root}{more}")
+        line, given = absent[0]
+        alike = folder.by_name.get(given.replace("\\", "/").rpartition("/")[2], [])
+        hint = f"; did you mean {alike[0]!r}? Paths are relative to that folder" if alike else ""
+        raise ValueError(f"{path}, line {line}: there is no photo {given!r} below {root}{more}{hint}")
     unnamed = tuple(one for one in folder.found.values() if one not in found and looks_like_photo(root / one))
     return Table(path, kind, tuple(names), found, repeated, unnamed)
 

@@ -79,8 +79,8 @@ class TaskReport:
     overall : dict of str to Estimate
         ``"macro_f1_score"``, the mean over labels, and ``"always_macro_f1_score"``, that of giving every label to every
         image; empty for numbers, whose units differ.
-    said : str
-        The result in a sentence.
+    title, said : str
+        The result in a few words, and in a sentence.
     worst : tuple of (int, Path, str)
         Position, file and words of the images where the answer is furthest from the truth.
     notes : tuple of str

@@ -329,7 +329,7 @@ def test_tasks_survive_the_model_file():
         Numbers(("x", "turn"), circular=("turn",)),
     ):
         assert task_of(json.loads(json.dumps({"task": task.about()}))) == task
-    assert task_of({}).name == "classes"
+    assert task_of({}, ("cat", "dog")).words(np.array([[0.2, 0.8]])) == ["dog"]
 
 
 def test_angles_are_what_they_were():

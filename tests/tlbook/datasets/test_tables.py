@@ -102,6 +102,7 @@ def test_a_row_that_is_repeated_counts_once(table):
 
 BAD = {
     "an unknown photo": (WORDS + "nine.png,pug\n", "line 5: there is no photo 'nine.png'"),
+    "relative to another folder": (WORDS + "photos/3.png,pug\n", "did you mean '3.png'? Paths are relative to that folder"),
     "two photos of that name": (WORDS + "same.png,pug\n", "'same.png' is a/same.png, b/same.png"),
     "out of the folder": (WORDS + "../0.png,pug\n", "leads out of the folder"),
     "an absolute path": (WORDS + "/etc/hostname,pug\n", "leads out of the folder"),
@@ -231,6 +232,14 @@ def test_to_measure_on_other_photos(table, root):
     assert (found.labels.tolist(), len(found)) == ([1], 1)
     with pytest.raises(ValueError, match="the class 'poodle', which the model does not know"):
         measured_on(root, table(lines("file,breed", "0.png,poodle")), ("beagle", "pug"), progress=False)
+
+
+def test_to_measure_on_one_split_of_a_table(table, root):
+    text = lines("file,hat,collar,split", "0.png,1,0,train", "1.png,0,1,test", "2.png,1,1,test")
+    found, _ = measured_on(root, table(text), ("hat", "collar"), split="test", progress=False)
+    assert (found.name, found.targets.tolist()) == ("test", [[0, 1], [1, 1]])
+    with pytest.raises(ValueError, match="has no photo in the split 'validation'"):
+        measured_on(root, table(text), ("hat", "collar"), split="validation", progress=False)
 
 
 # ---- groups, and every label in proportion ----
