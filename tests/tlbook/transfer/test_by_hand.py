@@ -194,7 +194,7 @@ def test_balanced_classes_are_keras_class_weights():
     """Thirty images of a class and ten of the other: weights as scikit-learn's, the loss as Keras's."""
     images, _ = blobs(40, seed=6)
     labels = (np.arange(40) % 4 == 0).astype(int)
-    weights = dict(enumerate(compute_class_weight("balanced", classes=[0, 1], y=labels).tolist()))
+    weights = dict(enumerate(compute_class_weight("balanced", classes=np.arange(2), y=labels).tolist()))
     assert weights == {0: pytest.approx(2 / 3), 1: 2.0}
     by_hand, by_us, plain = classifier(False), classifier(False), classifier(False)
     compiled(by_hand, keras.optimizers.Adam(0.02))
