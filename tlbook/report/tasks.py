@@ -63,7 +63,7 @@ NUMBERS = (
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What :func:`measure_labels` and :func:`measure_numbers` found; ``print`` shows every number.
+    """What was measured about a model of labels or numbers; ``print`` shows every number.
 
     Attributes
     ----------
