@@ -35,8 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train, calibrate and test a classifier",
-        description="FOLDER holds one folder of photos for each class, or train, validation and test with those in each. "
-        "A run that is interrupted goes on when the same command is given again.",
+        description="FOLDER holds one folder of photos for each class, or train, validation and test with those in each; "
+        "with --labels, photos as they lie. A run that is interrupted goes on when the same command is given again.",
     )
     train.add_argument("folder", metavar="FOLDER")
     train.add_argument(
@@ -53,6 +53,27 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--near-duplicates", default="drop", choices=("drop", "report", "ignore"))
     train.add_argument("--input-size", type=int, metavar="PIXELS")
+    train.add_argument(
+        "--labels", metavar="FILE.csv", help="a CSV with classes, labels or numbers, for photos without folders"
+    )
+    train.add_argument(
+        "--task", choices=("classes", "labels", "numbers"), help="where the CSV could be read in two ways"
+    )
+    train.add_argument(
+        "--column", dest="columns", action="append", default=[], metavar="NAME", help="to predict; may be repeated"
+    )
+    train.add_argument(
+        "--circular", action="append", default=[], metavar="NAME", help="a column of angles in degrees; may be repeated"
+    )
+    train.add_argument(
+        "--group-by",
+        metavar="WHAT",
+        help="what keeps photos in one split: a regular expression, as '^([^_]+)_', or a CSV (file, group)",
+    )
+    train.add_argument("--class-weight", choices=("balanced",), help="let rare classes weigh as much as common ones")
+    train.add_argument(
+        "--unknown", action="store_true", help="let the model say which photos are unlike all that it was trained on"
+    )
     train.add_argument("--force", action="store_true", help="replace the files of another result")
 
     predict = commands.add_parser("predict", help="classify photos; CSV on standard output")
@@ -63,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="test a model on labelled photos")
     evaluate.add_argument("model", metavar="MODEL")
     evaluate.add_argument("folder", metavar="FOLDER", help="class folders, all of whose photos are taken")
+    evaluate.add_argument("--labels", metavar="FILE.csv", help="a CSV with what is right, as for train")
     evaluate.add_argument(
         "--split", choices=("train", "validation", "test"), help="of ready splits only this one (default: all)"
     )

@@ -55,7 +55,11 @@ def suspected(photos: Photos, logits: dict[str, NDArray[Any]]) -> list[dict[str,
 
 
 def more_photos(
-    probe: transfer.Probe, features: dict[str, NDArray[Any]], photos: Photos, max_iter: int
+    probe: transfer.Probe,
+    features: dict[str, NDArray[Any]],
+    photos: Photos,
+    max_iter: int,
+    class_weight: str | None = None,
 ) -> dict[str, Any] | None:
     """What the second half of the training photos brought, on validation photos; None where that cannot be measured."""
     train, validation = photos.splits["train"], photos.splits["validation"]
@@ -68,6 +72,7 @@ def more_photos(
         features["validation"],
         validation.labels,
         C=probe.C,
+        class_weight=class_weight,
         max_iter=max_iter,
     )
     guesses = [one.predict(features["validation"]) for one in (probe, fewer)]

@@ -22,6 +22,7 @@ from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, place_for, refusing, sentence, writing
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import Classifier, by_keras, load
+from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets import Split
 from tlbook.features import engines
 
@@ -136,6 +137,10 @@ def export(
     wanted = _format(Path(path))
     target = place_for(path, *([classifier.path] if classifier.path else []))
     if isinstance(images, str | os.PathLike):
+        if classifier.task.name != CLASSES.name:
+            raise InputError(
+                f"a model of {classifier.task.name} is compared on noise, or on an array of pixels, not on a folder"
+            )
         images, _ = labelled(images, classifier.class_names, white=classifier.white, progress=False)
     given = _noise(classifier.input_size) if images is None else images
     batches = _batches(given, classifier.input_size)
@@ -149,7 +154,7 @@ def export(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
-    same = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
+    same = classifier.task.same(found, expected)
     return Exported(target, wanted.name, len(given), difference, same)
 
 

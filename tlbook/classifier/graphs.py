@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from tlbook.backbones import Backbone
 from tlbook.features import cache, engines
 
-__all__ = ["NAMES", "beside", "can_run", "can_write", "of_features", "with_head"]
+__all__ = ["NAMES", "TASK", "UNKNOWN", "beside", "can_run", "can_write", "of_features", "with_head"]
 
 NAMES = "class_names"
 """Key in the metadata of an ONNX file."""
+
+TASK = "task"
+"""Another, where the outputs are no logits of classes: what they are, with the thresholds of labels."""
+
+UNKNOWN = "unknown"
+"""Another, where photos unlike those of training are refused: how. The graph then gives the features too, after the logits."""
 
 
 def beside(model: Path) -> Path:
@@ -39,7 +45,13 @@ def of_features(backbone: Backbone) -> bytes:
     return engines.graph(backbone, cache.graphs(cache.folder()))
 
 
-def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_names: tuple[str, ...]) -> bytes:
+def with_head(
+    graph: bytes,
+    kernel: NDArray[Any],
+    bias: NDArray[Any],
+    class_names: tuple[str, ...],
+    said: dict[str, Any] | None = None,
+) -> bytes:
     """The graph of a classifier.
 
     Parameters
@@ -50,12 +62,15 @@ def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_name
     bias : ndarray, shape (N,)
     class_names : tuple of str
         N of them.
+    said : dict, optional
+        What is kept in the file besides: ``TASK``, ``UNKNOWN``.
     """
     import onnx
     from onnx import helper, numpy_helper
 
     model = onnx.load_from_string(graph)
-    (features,) = model.graph.output
+    features = onnx.ValueInfoProto()
+    features.CopyFrom(model.graph.output[0])
     first = features.type.tensor_type.shape.dim[0].dim_param or None
     for name, values in (("head/kernel", kernel), ("head/bias", bias)):
         model.graph.initializer.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
@@ -63,6 +78,9 @@ def with_head(graph: bytes, kernel: NDArray[Any], bias: NDArray[Any], class_name
     model.graph.node.append(helper.make_node("Add", ["head/product", "head/bias"], ["logits"]))
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [first, len(bias)]))
-    helper.set_model_props(model, {NAMES: json.dumps(list(class_names))})
+    kept = {NAMES: list(class_names), **(said or {})}
+    if UNKNOWN in kept:
+        model.graph.output.append(features)
+    helper.set_model_props(model, {key: json.dumps(value) for key, value in kept.items()})
     onnx.checker.check_model(model)
     return model.SerializeToString()

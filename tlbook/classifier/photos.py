@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,15 @@ import numpy as np
 
 from tlbook import datasets
 from tlbook.classifier.errors import InputError, sentence
+from tlbook.classifier.tasks import CLASSES, Classes, Labels, Numbers, Task
 from tlbook.datasets import Dataset, Finding, LeftOut, LeftOutWarning, Split
 from tlbook.datasets.folders import load_folder, load_labelled
+from tlbook.datasets.grouping import groups_of
 from tlbook.datasets.splits import printable, visible
+from tlbook.datasets.tabled import load_table, measured_on
+from tlbook.datasets.tables import Table, read_table
 
-__all__ = ["NEAR_DUPLICATES", "Photos", "labelled", "near_duplicates", "read", "without"]
+__all__ = ["NEAR_DUPLICATES", "Photos", "labelled", "near_duplicates", "read", "read_labels", "without"]
 
 NEAR_DUPLICATES = ("drop", "report", "ignore")
 """What may be done about near-duplicates that lie in different splits."""
@@ -38,6 +44,10 @@ class Photos:
     folder : Path
     test_folder : Path or None
         Where the test photos came from, if not from ``folder``.
+    task : Task
+        What is asked for; for labels and numbers, splits have ``targets``, and ``class_names`` are those of the columns.
+    notes : tuple of str
+        What a reader of the report must know of how they were read and divided.
     """
 
     class_names: tuple[str, ...]
@@ -45,6 +55,8 @@ class Photos:
     left_out: LeftOut
     folder: Path
     test_folder: Path | None = None
+    task: Task = CLASSES
+    notes: tuple[str, ...] = ()
 
     @property
     def white(self) -> int | None:
@@ -61,26 +73,119 @@ class Photos:
         """What identifies the photos: hash, label and path of each."""
         return {
             name: [
-                [content, int(label), self.shown(name, i)]
+                [
+                    content,
+                    int(label),
+                    self.shown(name, i),
+                    *([] if split.targets is None else split.targets[i].tolist()),
+                ]
                 for i, (content, label) in enumerate(zip(split.hashes, split.labels, strict=True))
             ]
             for name, split in self.splits.items()
         }
 
 
-def _load(folder: Path, **options: Any) -> Dataset:
+def _refused(load: Callable[..., Any], *given: Any, **options: Any) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeftOutWarning)  # reported by those who call
-            return load_folder(folder, **options)
+            return load(*given, **options)
     except (ValueError, OSError) as error:
         raise InputError(sentence(error)) from error
+
+
+_load = functools.partial(_refused, load_folder)
+
+_ANGLE = re.compile(r"angle|degree|\bdeg\b|°|azimuth|bearing|heading|orientation|rotation|\bhue\b", re.IGNORECASE)
+_HALF_TURN = 180.0
+
+
+def _task(table: Table, circular: Sequence[str]) -> Task:
+    """The task of a CSV; refuses an angle that is taken for a plain number, and the reverse."""
+    if unknown := [name for name in circular if name not in table.columns or table.task != "numbers"]:
+        raise InputError(f"--circular {unknown[0]}: {table.path} has no such column of numbers to predict")
+    if table.task != "numbers":
+        return (Classes if table.task == "classes" else Labels)(table.columns)
+    for k, name in enumerate(table.columns):
+        values = np.array([row.values[k] for row in table.rows.values()], dtype=float)
+        low, high = float(values.min()), float(values.max())
+        span = f"from {low:g} to {high:g}"
+        if name in circular:
+            if max(-low, high) > 2 * _HALF_TURN:
+                raise InputError(f"--circular {name}: an angle is in degrees, −360 to 360; these run {span}")
+            if max(-low, high) <= 2 * np.pi and high - low > np.pi:
+                raise InputError(f"--circular {name}: an angle is in degrees, and these run {span}, as radians would")
+        elif _ANGLE.search(name) and high - low > _HALF_TURN and -2 * _HALF_TURN <= low <= high <= 2 * _HALF_TURN:
+            raise InputError(
+                f"{table.path}: the column {name!r} runs {span}, so it looks like an angle in degrees, of which 359 and 1 are "
+                f"neighbours: say --circular {name!r}, or rename the column if it is no angle"
+            )
+    return Numbers(table.columns, circular=tuple(circular))
+
+
+def read_labels(
+    folder: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    *,
+    task: str | None = None,
+    columns: Sequence[str] = (),
+    circular: Sequence[str] = (),
+    group_by: str | None = None,
+    seed: int = 0,
+    keep: int | None = None,
+    progress: bool = True,
+) -> Photos:
+    """Read the photos that a CSV names.
+
+    Parameters
+    ----------
+    folder, labels : path-like
+        As for :func:`tlbook.datasets.tables.read_table`, and so are ``task`` and ``columns``.
+    circular : sequence of str
+        Columns that are angles in degrees.
+    group_by : str, optional
+        As for :func:`tlbook.datasets.grouping.groups_of`.
+    seed, keep, progress
+        As for :func:`read`.
+
+    Raises
+    ------
+    InputError
+        The folder or the CSV cannot be used.
+    """
+    root = Path(folder).expanduser()
+    table: Table = _refused(read_table, Path(labels).expanduser(), root, task=task, columns=columns)
+    found = _task(table, circular)
+    options: dict[str, Any] = {"seed": seed, "keep": keep, "progress": progress}
+    data: Dataset = _refused(load_table, root, table, groups=_groups(group_by), **options)
+    notes = []
+    if table.repeated:
+        notes.append(f"{table.repeated} rows of {table.path.name} say what an earlier row says, and count once")
+    if table.unnamed:
+        notes.append(f"{len(table.unnamed)} photos have no row in {table.path.name} and were left out")
+    grouped = group_by is not None or any(row.group is not None for row in table.rows.values())
+    notes += [_said_of_groups(group_by)] if grouped else []
+    names = data.class_names if table.task == "classes" else table.columns
+    return Photos(tuple(names), data.splits, data.left_out, root, task=found, notes=tuple(notes))
+
+
+def _groups(group_by: str | None) -> Callable[[Path, Sequence[str]], Sequence[str]] | None:
+    return None if group_by is None else functools.partial(groups_of, group_by)
+
+
+def _said_of_groups(group_by: str | None) -> str:
+    how = "column group of the CSV" if group_by is None else f"--group-by {group_by}"
+    return (
+        f"photos of one group are in one split ({how}), so the test photos are of groups that were not trained on; the intervals "
+        "count photos and not groups, and are too narrow where photos of a group are alike"
+    )
 
 
 def read(
     folder: str | os.PathLike[str],
     test: str | os.PathLike[str] | None = None,
     *,
+    group_by: str | None = None,
     seed: int = 0,
     keep: int | None = None,
     progress: bool = True,
@@ -94,6 +199,8 @@ def read(
     test : path-like, optional
         Class folders with the same names. The whole first folder is then used
         for training and validation, unless it has a test split, which is left unused.
+    group_by : str, optional
+        As for :func:`tlbook.datasets.grouping.groups_of`.
     seed : int, default 0
     keep : int, optional
         Keep the pixels at this size, of as many photos as memory is for.
@@ -104,10 +211,16 @@ def read(
         The folder cannot be used.
     """
     root = Path(folder).expanduser()
+    notes = () if group_by is None else (_said_of_groups(group_by),)
+    options: dict[str, Any] = {"groups": _groups(group_by), "seed": seed, "keep": keep, "progress": progress}
     if test is None:
-        data = _load(root, seed=seed, keep=keep, progress=progress)
-        return Photos(data.class_names, data.splits, data.left_out, root)
-    data = _load(root, seed=seed, fractions=(0.75, 0.25, 0.0), keep=keep, progress=progress)
+        data = _load(root, **options)
+        return Photos(data.class_names, data.splits, data.left_out, root, notes=notes)
+    if group_by is not None:
+        raise InputError(
+            "--group-by and --test exclude each other: the test photos of another folder are divided from the others by you"
+        )
+    data = _load(root, fractions=(0.75, 0.25, 0.0), **options)
     test_root = Path(test).expanduser()
     if test_root.resolve() == root.resolve():
         raise InputError(
@@ -155,6 +268,8 @@ def labelled(
     folder: str | os.PathLike[str],
     class_names: Sequence[str],
     *,
+    labels: str | os.PathLike[str] | None = None,
+    task: Task = CLASSES,
     split: str | None = None,
     white: int | None = None,
     keep: int | None = None,
@@ -162,7 +277,8 @@ def labelled(
 ) -> tuple[Split, LeftOut]:
     """The photos of a folder to test on, with labels that are positions in ``class_names``.
 
-    All there is, or the ready split that is named; one photo of one class will do.
+    All there is, or the ready split that is named; one photo of one class will do. With ``labels``, a CSV, the photos that it
+    names; for another task than classes there is no other way, and the split has ``targets``.
 
     Raises
     ------
@@ -170,6 +286,13 @@ def labelled(
         The folder cannot be used, or has a class that is not among ``class_names``.
     """
     root = Path(folder).expanduser()
+    if labels is not None:
+        return _labelled_by_table(root, Path(labels).expanduser(), class_names, task, split, white, keep, progress)
+    if task.name != CLASSES.name:
+        raise InputError(
+            f"the model gives {task.name} ({', '.join(task.columns)}), which class folders do not hold: give a CSV with them "
+            "(--labels)"
+        )
     try:
         found, left_out = load_labelled(root, split=split, white=white, keep=keep, progress=progress)
     except (ValueError, OSError) as error:
@@ -179,9 +302,24 @@ def labelled(
             f"{root} has the class {unknown[0]!r}, which the model does not know; it knows {', '.join(class_names)}"
         )
     numbers = np.array([list(class_names).index(name) for name in found.class_names])
-    labels = numbers[found.labels]
-    relabelled = Split(found.name, found.paths, labels, class_names, found.hashes, white=found.white, kept=found.kept)
+    given = numbers[found.labels]
+    relabelled = Split(found.name, found.paths, given, class_names, found.hashes, white=found.white, kept=found.kept)
     return relabelled, left_out
+
+
+def _labelled_by_table(
+    root: Path,
+    path: Path,
+    class_names: Sequence[str],
+    task: Task,
+    split: str | None,
+    white: int | None,
+    keep: int | None,
+    progress: bool,
+) -> tuple[Split, LeftOut]:
+    table: Table = _refused(read_table, path, root, task=task.name, columns=task.columns)
+    options: dict[str, Any] = {"split": split, "white": white, "keep": keep, "progress": progress}
+    return _refused(measured_on, root, table, class_names, **options)
 
 
 def near_duplicates(photos: Photos) -> list[dict[str, Any]]:
@@ -206,10 +344,16 @@ def near_duplicates(photos: Photos) -> list[dict[str, Any]]:
                 "path": photos.shown(early, i),
                 "of": f"{late} {photos.shown(late, j)}",
                 "distance": pair.distance,
-                "same_label": pair.same_label,
+                "same_label": pair.same_label and _same_targets(photos.splits[early], i, photos.splits[late], j),
             }
         )
     return found
+
+
+def _same_targets(one: Split, i: int, other: Split, j: int) -> bool:
+    if one.targets is None or other.targets is None:
+        return True
+    return bool((one.targets[i] == other.targets[j]).all())
 
 
 def without(photos: Photos, pairs: Sequence[dict[str, Any]]) -> Photos:
@@ -225,6 +369,13 @@ def without(photos: Photos, pairs: Sequence[dict[str, Any]]) -> Photos:
         dropped = {pair["index"] for pair in pairs if pair["split"] == name}
         if dropped:
             splits[name] = splits[name].select([i for i in range(len(splits[name])) if i not in dropped])
+    if (targets := splits["train"].targets) is not None:
+        if len(targets) and not (still := np.ptp(targets, axis=0) > 0).all():
+            raise InputError(
+                f"{photos.class_names[int(still.argmin())]!r} is the same in all photos that are left to train on, since the "
+                "others are nearly the same as photos in validation or test; keep them with near_duplicates='report'"
+            )
+        return replace(photos, splits=splits)
     counts = np.bincount(splits["train"].labels, minlength=len(photos.class_names))
     if not counts.all():
         empty = photos.class_names[int(counts.argmin())]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.special import softmax
 
 from tlbook._checks import one_of
 from tlbook._files import write_json
@@ -23,16 +22,18 @@ from tlbook.classifier.errors import InputError, place_for, refusing, sentence, 
 from tlbook.classifier.metrics_file import SCHEMA_VERSION
 from tlbook.classifier.photos import labelled
 from tlbook.classifier.saved import SHORT, Classifier
-from tlbook.datasets import BadImage, Finding, LeftOut
+from tlbook.classifier.tasks import CLASSES, Task
+from tlbook.datasets import BadImage, Finding, LeftOut, Split
 from tlbook.datasets.decoding import common_white, in_order, pixels
 from tlbook.datasets.folders import SPLITS
 from tlbook.datasets.splits import printable, visible
 from tlbook.progress import bar
 
 if TYPE_CHECKING:
-    from tlbook.report import Report
+    from tlbook.evaluation import Estimate
+    from tlbook.report import Report, TaskReport
 
-__all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict"]
+__all__ = ["Evaluation", "Predictions", "csv_text", "evaluate", "predict", "table_text"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,17 @@ class Predictions:
     paths : tuple of str
         As given, or found below a folder that was given; "image 0" and so on for pictures in memory.
     labels : tuple of str
-        The most probable class of each.
+        The most probable class of each; from a model of labels or numbers, the answer in words.
     probabilities : ndarray of float64, shape (n, N)
+        Of each class or label; from a model of numbers, the numbers.
     class_names : tuple of str
+        Of the classes, labels or numbers.
     left_out : LeftOut
         Files that could not be read as pictures.
+    task : Task
+        What the model was asked for.
+    unknown : tuple of bool or None
+        Whether a photo is unlike all that the model was trained on; None from a model that was trained without ``unknown``.
     """
 
     paths: tuple[str, ...]
@@ -56,10 +63,14 @@ class Predictions:
     probabilities: NDArray[Any]
     class_names: tuple[str, ...]
     left_out: LeftOut
+    task: Task = CLASSES
+    unknown: tuple[bool, ...] | None = None
 
     def csv(self) -> str:
-        """A line for each photo: path, label, its probability, and that of every class."""
-        return csv_text(self.paths, self.probabilities, self.class_names)
+        """A line for each photo: path, label, its probability, and that of every class; or labels, or numbers."""
+        if self.task.name == CLASSES.name:
+            return csv_text(self.paths, self.probabilities, self.class_names, unknown=self.unknown)
+        return table_text(self.paths, *self.task.table(self.probabilities))
 
 
 def csv_text(
@@ -67,8 +78,10 @@ def csv_text(
     probabilities: NDArray[Any],
     class_names: Sequence[str],
     truth: Iterable[str] | None = None,
+    unknown: Iterable[bool] | None = None,
 ) -> str:
-    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class.
+    """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class, and
+    where the model says so whether the photo is unknown to it.
 
     Control characters are shown as escapes, and before what a spreadsheet would take for a formula stands an apostrophe.
     """
@@ -76,13 +89,25 @@ def csv_text(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     known = [] if truth is None else ["truth"]
+    last = [] if unknown is None else ["unknown"]
     writer.writerow(
-        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names)]
+        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names), *last]
     )
     truths = [[]] * len(paths) if truth is None else [[one] for one in truth]
-    for path, guess, row, true in zip(paths, guesses, probabilities, truths, strict=True):
+    strange = [[]] * len(paths) if unknown is None else [[f"{one:d}"] for one in unknown]
+    for path, guess, row, true, end in zip(paths, guesses, probabilities, truths, strange, strict=True):
         words = [_cell(word) for word in (path, class_names[guess], *true)]
-        writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row)])
+        writer.writerow([*words[:2], f"{row[guess]:.6f}", *words[2:], *(f"{p:.6f}" for p in row), *end])
+    return text.getvalue()
+
+
+def table_text(paths: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Labels or numbers as CSV: a line for each photo, below a header; as :func:`csv_text`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", *map(_cell, header)])
+    for path, row in zip(paths, rows, strict=True):
+        writer.writerow([_cell(path), *row])
     return text.getvalue()
 
 
@@ -207,11 +232,14 @@ def predict(
     white = classifier.white or common_white(source for _, source in files)
     names: list[str] = []
     logits: list[NDArray[Any]] = []
+    unknown: list[bool] = []
     images: list[NDArray[Any]] = []
 
     def flush() -> None:
         if images:
-            logits.append(classifier.logits(np.stack(images), progress=False))
+            some, strange = classifier.answers(np.stack(images), progress=False)
+            logits.append(some)
+            unknown.extend([] if strange is None else strange.tolist())
             images.clear()
 
     decoding = in_order(lambda file: _decoded(file[1], classifier.input_size, white), files)
@@ -230,9 +258,11 @@ def predict(
     if not names:
         why = f" ({visible(printable(bad[0].path))}: {bad[0].reason})" if bad else ""
         raise InputError(f"none of the {len(files)} files is a photo that can be read{why}")
-    p = softmax(np.concatenate(logits).astype(np.float64), axis=1)
-    labels = tuple(classifier.class_names[k] for k in p.argmax(axis=1))
-    return Predictions(tuple(names), labels, p, classifier.class_names, LeftOut(tuple(bad)))
+    task = classifier.task
+    p = task.values(np.concatenate(logits))
+    strange = tuple(unknown) if classifier.known is not None else None
+    called = classifier.class_names if task.name == CLASSES.name else task.columns
+    return Predictions(tuple(names), tuple(task.words(p)), p, called, LeftOut(tuple(bad)), task, strange)
 
 
 @dataclass(frozen=True)
@@ -241,21 +271,29 @@ class Evaluation:
 
     Attributes
     ----------
-    report : Report
+    report : Report or TaskReport
         Print it, or ``report.save("page.html")``.
     left_out : LeftOut
     seen : int
         Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
+    unknown : Estimate or None
+        Share of the photos that are unlike all that the model was trained on; None where it cannot say.
     """
 
-    report: Report
+    report: Report | TaskReport
     left_out: LeftOut
     seen: int
+    unknown: Estimate | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The report as plain numbers, as in ``metrics.json`` of :func:`train`."""
-        return {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
+        from tlbook.report.metrics import plain
+
+        found = {"schema_version": SCHEMA_VERSION, **self.report.to_dict(), "seen_in_training": self.seen}
+        if self.unknown is not None:
+            found |= plain([("unknown", self.unknown)])
+        return found
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the metrics as JSON, whole or not at all; an InputError where that fails."""
@@ -264,7 +302,13 @@ class Evaluation:
 
     def text(self) -> str:
         """The report as text, with a warning where photos were seen in training."""
+        from tlbook.classifier.unknown import TRUE_ACCEPTS
+
         lines = [str(self.report)]
+        if self.unknown is not None:
+            lines.append(
+                f"unlike all photos of training: {self.unknown} of these; of photos like those it would be {1 - TRUE_ACCEPTS:.0%}"
+            )
         if self.seen:
             lines.append(
                 f"note: the model was trained or chosen on {self.seen:,} of these photos: the numbers are too good"
@@ -272,16 +316,23 @@ class Evaluation:
         return "\n".join(lines)
 
 
+def _measured(classifier: Classifier, outputs: NDArray[Any], found: Split) -> TaskReport:
+    from tlbook.classifier.heads import measured
+
+    return measured(classifier.task, outputs, found, np.array([classifier.about["mean"]]))
+
+
 @refusing()
 def evaluate(
     model: Classifier | str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
+    labels: str | os.PathLike[str] | None = None,
     split: str | None = None,
     json: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Test a classifier on a folder of labelled photos.
+    """Test a classifier on labelled photos, in class folders or named by a CSV.
 
     Parameters
     ----------
@@ -289,7 +340,10 @@ def evaluate(
         A ``model.keras`` that :func:`train` wrote.
     folder : path-like
         Class folders named as the model's classes (or some of them; at least
-        one photo of one class), all that there are.
+        one photo of one class), all that there are; with ``labels``, photos flat or nested.
+    labels : path-like, optional
+        A CSV as :func:`train` takes it, with the columns of the model; needed for a
+        model of labels or numbers.
     split : {"train", "validation", "test"}, optional
         Of ready splits only this one.
     json : path-like, optional
@@ -306,17 +360,21 @@ def evaluate(
     InputError
         The model or the folder cannot be used, or the file cannot be written.
     """
+    from tlbook import evaluation
     from tlbook import report as reports
 
     classifier = _classifier(model)
     if split is not None:
         one_of(split, "split", SPLITS, error=InputError)
     options: dict[str, Any] = {"white": classifier.white, "keep": classifier.input_size, "progress": progress}
-    found, left_out = labelled(folder, classifier.class_names, split=split, **options)
+    options |= {"labels": labels, "task": classifier.task, "split": split}
+    found, left_out = labelled(folder, classifier.class_names, **options)
     target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
-    report = reports.evaluate(classifier.logits(found, cache=True, progress=progress), found)
+    outputs, unknown = classifier.answers(found, cache=True, progress=progress)
+    report = reports.evaluate(outputs, found) if found.targets is None else _measured(classifier, outputs, found)
     known = set(classifier.about.get("trained on", ()))
-    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes))
+    strange = None if unknown is None else evaluation.wilson(int(unknown.sum()), len(unknown))
+    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes), strange)
     if target is not None:
         try:
             result.write(target)

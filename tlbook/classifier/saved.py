@@ -30,6 +30,8 @@ from tlbook._models import standard_settings
 from tlbook.backbones import Backbone
 from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, refusing, sentence
+from tlbook.classifier.tasks import CLASSES, Task, task_of
+from tlbook.classifier.unknown import Known
 from tlbook.datasets import Split
 from tlbook.features import engines
 from tlbook.features.extraction import passed
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "load", "needs_keras", "owns_graph", "save"]
 
-FORMAT = 1
+FORMAT = 1  # of a model of classes, which every version reads
+_TASKS = 2  # of one with another task, whose outputs earlier versions would take for logits of classes
 _ENTRY = "tlbook"
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MEMBERS = (_CONFIG, _WEIGHTS)
@@ -119,6 +122,11 @@ class Classifier:
         given = self._session.get_inputs()[0].shape if self.by_graph else self.model.input_shape
         return int(given[1])
 
+    @functools.cached_property
+    def task(self) -> Task:
+        """What the outputs mean: logits of classes, or of labels, or numbers."""
+        return task_of(self.about, self.class_names)
+
     @property
     def white(self) -> int | None:
         """The value of white in 16-bit photos, as in training; None where there were none."""
@@ -131,16 +139,42 @@ class Classifier:
 
         With a graph nothing is cached: to decode the photos takes longer than the rest.
         """
+        return self._passed(images, cache, progress)[0]
+
+    @functools.cached_property
+    def known(self) -> Known | None:
+        """What the known classes look like; None of a model that was not trained to refuse others."""
+        return Known.read(self.about["unknown"]) if "unknown" in self.about else None
+
+    def answers(
+        self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Logits (n, N), and which images are unlike all that the model was trained on (n,); None where it cannot say."""
+        logits, features = self._passed(images, cache, progress)
+        return logits, None if self.known is None or features is None else self.known.unknown(features)
+
+    def features(self, images: Split | NDArray[Any], *, progress: bool = True) -> NDArray[np.float32]:
+        """What the head takes, float32 (n, d)."""
+        return extracted(self._below, images, cache=True, progress=progress)
+
+    def _passed(
+        self, images: Split | NDArray[Any], cache: bool, progress: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Logits, and features where they are at hand."""
         if not self.by_graph or (len(images) >= engines.FEW and engines.has_gpu()):
-            return self.head_logits(extracted(self._below, images, cache=cache, progress=progress))
+            found = extracted(self._below, images, cache=cache, progress=progress)
+            return self.head_logits(found), found
         size = self.input_size
         given = images if isinstance(images, Split) else images_for((size, size, 3), images)
-        parts = []
+        parts: list[NDArray[Any]] = []
+        features: list[NDArray[Any]] = []
         with bar("answering", len(given), enabled=progress) as ticker:
-            for (one,) in passed(engines.runner(self._session), given, size, 1, engines.threads()):
+            for one, *more in passed(engines.runner(self._session), given, size, 1, engines.threads()):
                 parts.append(one)
+                features += more
                 ticker.advance()
-        return np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+        logits = np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+        return logits, np.concatenate(features) if features else None
 
     @functools.cached_property
     def _below(self) -> Backbone:
@@ -160,7 +194,9 @@ class Classifier:
         if self.graph is not None and self.by_graph:
             return self.graph
         kernel, bias = self.model.get_layer(HEAD).get_weights()
-        return graphs.with_head(below or graphs.of_features(self._below), kernel, bias, self.class_names)
+        below = below or graphs.of_features(self._below)
+        said = {key: self.about[key] for key in (graphs.TASK, graphs.UNKNOWN) if key in self.about}
+        return graphs.with_head(below, kernel, bias, self.class_names, said)
 
 
 def by_keras(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
@@ -197,7 +233,7 @@ def save(classifier: Classifier, path: str | os.PathLike[str], graph: bytes | No
             metadata = json.loads(given.read(_METADATA))
             members = {name: given.read(name) for name in _MEMBERS}
         entry = {
-            "format": FORMAT,
+            "format": FORMAT if classifier.task.name == CLASSES.name else _TASKS,
             "class names": list(classifier.class_names),
             "about": classifier.about,
             "members": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
@@ -293,9 +329,9 @@ def _checked(path: Path) -> dict[str, Any]:
             entry = metadata.get(_ENTRY) if isinstance(metadata, dict) else None
             if not isinstance(entry, dict) or "sha256" not in entry:
                 raise InputError(f"{foreign} (a Keras model without class names)")
-            if entry.get("format") != FORMAT:
+            if entry.get("format") not in (FORMAT, _TASKS):
                 raise InputError(
-                    f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT}"
+                    f"{path} has the format {entry.get('format')!r}; this version of tlbook reads {FORMAT} and {_TASKS}"
                 )
             entry = dict(entry)
             right = entry.pop("sha256") == json_sha256(entry) and sorted(names) == sorted((_METADATA, *_MEMBERS))

@@ -18,9 +18,7 @@ from importlib import resources
 from typing import Any
 
 import anyio.to_thread
-import numpy as np
 import uvicorn
-from scipy.special import softmax
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -187,10 +185,10 @@ class PhotoServer:
         with self._large if large else nullcontext():
             pixels = decoded(photo, self.classifier.input_size, self.classifier.white)
         with self._one if not self.classifier.by_graph else nullcontext():
-            logits = self.classifier.logits(pixels[None], progress=False)
-        p = softmax(logits[0].astype(np.float64))
-        ranked = [[self.classifier.class_names[k], round(float(p[k]), 6)] for k in (-p).argsort(kind="stable")]
-        return {"label": ranked[0][0], "probabilities": ranked}
+            logits, unknown = self.classifier.answers(pixels[None], progress=False)
+        task = self.classifier.task
+        found = task.answer(task.values(logits)[0])
+        return found if unknown is None else {**found, "unknown": bool(unknown[0])}
 
     def describe(self) -> dict[str, Any]:
         """What the page says about the model."""
@@ -199,6 +197,8 @@ class PhotoServer:
             "backbone": str(self.classifier.about.get("backbone", "")),
             "input_size": self.classifier.input_size,
             "largest": LARGEST,
+            "refuses": "unknown" in self.classifier.about,
+            "promise": self.classifier.task.promise(),
         }
 
     async def _page(self, request: Request) -> Response:

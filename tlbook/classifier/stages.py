@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tlbook import __version__, _files, evaluation, transfer
 from tlbook._files import write_bytes, write_json, write_text
-from tlbook.classifier import advice, choice, graphs, photos, saved, strategy
+from tlbook.classifier import advice, choice, graphs, heads, photos, saved, strategy, unknown
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.metrics_file import GRAPH, METRICS, MODEL, PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY, sign
 from tlbook.classifier.photos import Photos
@@ -19,12 +20,13 @@ from tlbook.classifier.prediction import csv_text
 from tlbook.classifier.runs import RunFolder
 from tlbook.classifier.saved import SHORT, Classifier
 from tlbook.classifier.strategy import Fitted
+from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets import Split
 from tlbook.datasets.decoding import FULL
 from tlbook.datasets.splits import printable
 from tlbook.features import engines
 from tlbook.report import Report, Training, evaluate
-from tlbook.report.metrics import number
+from tlbook.report.metrics import number, plain
 
 __all__ = ["Stages", "versions"]
 
@@ -80,7 +82,7 @@ class Stages:
     ):
         self.state, self.photos, self.options, self.command = state, given, options, command
         self.progress, self.say = progress, say
-        self.notes: list[str] = []
+        self.notes: list[str] = list(given.notes)
         if (white := given.white or FULL) != FULL:
             self.notes.append(
                 f"the 16-bit photos hold {white.bit_length()} bits: {white:,} is taken for white, in prediction too"
@@ -92,10 +94,16 @@ class Stages:
         """Go through all stages, put the result into its place, and return the metrics."""
         with self.state.timed("near_duplicates"):
             self._handle_near_duplicates()
+        if self.options.get("unknown") and (n := len(self.photos.splits["validation"])) < unknown.LEAST:
+            raise InputError(
+                f"--unknown takes {unknown.LEAST} validation photos or more to choose its threshold; there are {n}"
+            )
         with self.state.timed("loading"):
             self._load_backbone()
         with self.state.timed("features"):
             features = self._extract()
+        if self.photos.task.name != CLASSES.name:
+            return heads.finish(self, features)
         with self.state.timed("probe"):
             probe, fitted = self._probe(features)
         labels = self.photos.splits["validation"].labels
@@ -103,14 +111,17 @@ class Stages:
         self.say(f"strategy {kept}: {why['reason']}")
         temperature, note = strategy.calibrate(fitted, labels)
         self.notes += [note] if note else []
+        if self.options.get("class_weight"):
+            self.notes.append(strategy.effect_of_weights(labels, fitted.logits / temperature, self.photos.class_names))
         with self.state.timed("test"):
-            classifier = Classifier(fitted.model, self.photos.class_names, self._about(kept, temperature))
+            classifier = Classifier(fitted.model, self.photos.class_names, self.about(kept, temperature))
             logits = (
                 classifier.head_logits(features["test"])
                 if kept == "probe"
                 else classifier.logits(self.photos.splits["test"], cache=True, progress=self.progress)
             )
             report = evaluate(logits, self.photos.splits["test"], seed=self.options["seed"])
+            refused = self._refused(classifier, kept, features) if self.options.get("unknown") else None
         metrics = {
             "schema_version": SCHEMA_VERSION,
             "written_by": WRITTEN_BY,
@@ -119,7 +130,7 @@ class Stages:
             "test": report.to_dict(),
             "validation": _on_validation(labels, fitted.logits / temperature),
             "class_names": list(self.photos.class_names),
-            "photos": self._photos_in_numbers(),
+            "photos": self.photos_in_numbers(),
             "backbone": {
                 "name": self.chosen.name,
                 "reason": self.chosen.reason,
@@ -128,21 +139,23 @@ class Stages:
             },
             "strategy": why,
             "temperature": number(temperature),
+            **({} if refused is None else {"unknown": refused[1]}),
             "seed": self.options["seed"],
             "notes": self.notes,
             "versions": versions(),
         }
         with self.state.timed("advice"):
+            weight = self.options.get("class_weight")
             out_of_sample = {"validation": fitted.logits / temperature, "test": report.logits}
             metrics["advice"] = {
                 "suspected_labels": advice.suspected(self.photos, out_of_sample),
                 "more_photos": self.state.step(
-                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS)
+                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS, weight)
                 ),
             }
         metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
-        metrics = self._write(classifier, report, metrics)
+        metrics = self._write(classifier, report, metrics, None if refused is None else refused[0])
         self.state.publish()
         self.say(
             f"test accuracy {report.accuracy} on {report.n:,} photos (always the most frequent class: "
@@ -209,7 +222,7 @@ class Stages:
             "all",
             [path for split in splits.values() for path in split.paths],
             np.concatenate([split.labels for split in splits.values()]),
-            self.photos.class_names,
+            splits["train"].class_names,
             [content for split in splits.values() for content in split.hashes],
             white=splits["train"].white,
             kept=[pixels for split in splits.values() for pixels in split.kept or [None] * len(split)],
@@ -225,7 +238,9 @@ class Stages:
     def _probe(self, features: dict[str, NDArray[Any]]) -> tuple[transfer.Probe, Fitted]:
         def fit() -> dict[str, Any]:
             try:
-                return strategy.probe_record(strategy.fit_probe(features, self.photos))
+                return strategy.probe_record(
+                    strategy.fit_probe(features, self.photos, self.options.get("class_weight"))
+                )
             except (ValueError, RuntimeError) as error:
                 raise InputError(f"no classifier could be fitted on these photos: {sentence(error)}") from error
 
@@ -244,6 +259,7 @@ class Stages:
                     self.photos,
                     seed=self.options["seed"],
                     progress=self.progress,
+                    class_weight=self.options.get("class_weight"),
                     say=self.say,
                 )
             del fitted.curves["wall_seconds"]
@@ -259,6 +275,7 @@ class Stages:
                 seed=self.options["seed"],
                 checkpoint=self.state.checkpoint,
                 progress=self.progress,
+                class_weight=self.options.get("class_weight"),
             )
 
         with self.state.timed("fine_tuning"):
@@ -274,7 +291,8 @@ class Stages:
         self.curves |= fitted.curves
         return fitted
 
-    def _about(self, kept: str, temperature: float) -> dict[str, Any]:
+    def about(self, kept: str, temperature: float) -> dict[str, Any]:
+        """What the model file says about the model."""
         trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
         return {
             "backbone": self.chosen.name,
@@ -283,18 +301,13 @@ class Stages:
             "versions": versions(),
             "trained on": sorted({content[:SHORT] for content in trained}),
             **({} if self.photos.white is None else {"white": self.photos.white}),
+            **({"task": self.photos.task.about()} if self.photos.task.columns else {}),
         }
 
-    def _photos_in_numbers(self) -> dict[str, Any]:
+    def photos_in_numbers(self) -> dict[str, Any]:
         """Numbers of photos by split and class, and what was left out."""
         counts = {
-            name: dict(
-                zip(
-                    self.photos.class_names,
-                    np.bincount(split.labels, minlength=len(self.photos.class_names)).tolist(),
-                    strict=True,
-                )
-            )
+            name: self.photos.task.counts(split.labels, split.targets, self.photos.class_names)
             for name, split in self.photos.splits.items()
         }
         return {
@@ -314,8 +327,8 @@ class Stages:
             return self._graph_or_note(lambda: classifier.as_graph(self.graph)) if self.graph else None
         return self._graph_or_note(classifier.as_graph)
 
-    def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Write the result; its metrics, with the hashes of its files."""
+    def write_model(self, classifier: Classifier, outputs: NDArray[Any]) -> Path:
+        """Write model and graph, which must give the outputs (n, N) that were measured on test photos; the folder of both."""
         folder = self.state.fresh_result()
         test = self.photos.splits["test"]
         graph = self._graph_of(classifier)
@@ -324,15 +337,47 @@ class Stages:
         written = saved.load(saved.save(classifier, folder / MODEL, graph))
         positions = np.unique(np.linspace(0, len(test) - 1, _SAMPLE).astype(int))
         images = test.select(positions).images(written.input_size)
-        expected = report.logits[positions]
+        expected = outputs[positions]
         scale = 1 + np.abs(expected).max()
         for again in (written.logits(images, progress=False), saved.by_keras(written.model, images)):
             if not np.abs(again - expected).max() <= 1e-3 * scale:  # also false for NaN
                 raise RuntimeError("the written model does not give the logits that were measured")
+        return folder
+
+    def signed(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """The metrics, with the hashes of the files of the result; they are written with them."""
+        metrics = sign(metrics, self.state.result)
+        write_json(self.state.result / METRICS, metrics)
+        return metrics
+
+    def _refused(
+        self, classifier: Classifier, kept: str, features: dict[str, NDArray[Any]]
+    ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+        """Fit what refuses photos unlike those of training, into the model; which test photos it refuses, and that in numbers."""
+        splits = self.photos.splits
+        if kept != "probe":
+            features = {name: classifier.features(split, progress=self.progress) for name, split in splits.items()}
+        found = unknown.fit(features["train"], splits["train"].labels, features["validation"])
+        classifier.about["unknown"] = found.about()
+        strange = found.unknown(features["test"])
+        share = evaluation.wilson(int(strange.sum()), len(strange))
+        self.notes.append(
+            f"photos unlike all that were trained on are called unknown: of the test photos, which are of the known classes, "
+            f"{share}; how many photos of other classes are, no photo here can tell"
+        )
+        said = {"score": found.about()["score"], "threshold": number(found.threshold)}
+        return strange, {**said, "true_accepts": unknown.TRUE_ACCEPTS, **plain([("test_share", share)])}
+
+    def _write(
+        self, classifier: Classifier, report: Report, metrics: dict[str, Any], strange: NDArray[np.bool_] | None = None
+    ) -> dict[str, Any]:
+        """Write the result; its metrics, with the hashes of its files."""
+        folder = self.write_model(classifier, report.logits)
+        test = self.photos.splits["test"]
         shown = [self.photos.shown("test", i) for i in range(len(test))]
         probabilities = evaluation.probabilities(report.logits)
         truth = [self.photos.class_names[label] for label in test.labels]
-        text = csv_text(shown, probabilities, self.photos.class_names, truth)
+        text = csv_text(shown, probabilities, self.photos.class_names, truth, strange)
         write_text(folder / PREDICTIONS, text)
         doubtful = [
             (
@@ -342,6 +387,4 @@ class Stages:
             for one in metrics["advice"]["suspected_labels"]
         ]
         report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, doubtful))
-        metrics = sign(metrics, folder)
-        write_json(folder / METRICS, metrics)
-        return metrics
+        return self.signed(metrics)

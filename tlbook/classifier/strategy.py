@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,13 @@ from tlbook.transfer import Probe
 import keras  # isort: skip
 
 __all__ = [
+    "CLASS_WEIGHTS",
     "ITERATIONS",
     "STRATEGIES",
     "Fitted",
     "calibrate",
     "decide",
+    "effect_of_weights",
     "fit_probe",
     "fit_top",
     "fit_tuned",
@@ -48,6 +50,9 @@ __all__ = [
 
 STRATEGIES = ("probe", "top", "lp-ft", "auto")
 """The linear probe; the probe, then the top fine-tuned, or all layers; the top where it does better on validation photos."""
+
+CLASS_WEIGHTS = ("balanced",)
+"""How classes may be weighted, other than by their photos."""
 
 ITERATIONS = 10_000  # of the solver; hundreds are usual, and a run of hours must not end for want of a few more
 
@@ -82,7 +87,7 @@ class Fitted:
     curves: dict[str, Any] = field(default_factory=dict)
 
 
-def fit_probe(features: dict[str, NDArray[Any]], photos: Photos) -> Probe:
+def fit_probe(features: dict[str, NDArray[Any]], photos: Photos, class_weight: str | None = None) -> Probe:
     """Fit the linear probe; where there is no validation photo, at a fixed C.
 
     Parameters
@@ -91,12 +96,11 @@ def fit_probe(features: dict[str, NDArray[Any]], photos: Photos) -> Probe:
         By split.
     """
     train, validation = photos.splits["train"], photos.splits["validation"]
-    if len(validation):
-        return transfer.linear_probe(
-            features["train"], train.labels, features["validation"], validation.labels, max_iter=ITERATIONS
-        )
     given = (features["train"], train.labels)
-    return transfer.linear_probe(*given, *given, C=_FIXED_C, max_iter=ITERATIONS)
+    options: dict[str, Any] = {"class_weight": class_weight, "max_iter": ITERATIONS}
+    if len(validation):
+        return transfer.linear_probe(*given, features["validation"], validation.labels, **options)
+    return transfer.linear_probe(*given, *given, C=_FIXED_C, **options)
 
 
 def probe_record(probe: Probe) -> dict[str, Any]:
@@ -134,7 +138,14 @@ def with_probe(backbone: Backbone, probe: Probe, validation_features: NDArray[An
 
 
 def fit_tuned(
-    backbone: Backbone, probe: Probe, photos: Photos, *, seed: int, checkpoint: Path, progress: bool
+    backbone: Backbone,
+    probe: Probe,
+    photos: Photos,
+    *,
+    seed: int,
+    checkpoint: Path,
+    progress: bool,
+    class_weight: str | None = None,
 ) -> Fitted:
     """Fine-tune the whole model from the probe on (LP-FT, Kumar et al. 2022).
 
@@ -149,7 +160,13 @@ def fit_tuned(
         train,
         validation if len(validation) else train,
         transfer.Recipe(
-            epochs=epochs, learning_rate=rate, schedule="cosine", warmup_epochs=1, batch_size=_BATCH, seed=seed
+            epochs=epochs,
+            learning_rate=rate,
+            schedule="cosine",
+            warmup_epochs=1,
+            class_weight=class_weight,
+            batch_size=_BATCH,
+            seed=seed,
         ),
         probe=probe,
         checkpoint=checkpoint,
@@ -183,6 +200,7 @@ def fit_top(
     *,
     seed: int,
     progress: bool,
+    class_weight: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Fitted:
     """Fine-tune the top from the probe on; batch normalisation stays as it is, the number of passes is fixed.
@@ -211,7 +229,13 @@ def fit_top(
     x, labels = activations(train, True), np.tile(train.labels, 2)
     held = (activations(validation, False), validation.labels) if len(validation) else (x, labels)
     recipe = transfer.Recipe(
-        epochs=_TOP_PASSES, learning_rate=_TOP_RATE, schedule="cosine", warmup_epochs=1, batch_size=_BATCH, seed=seed
+        epochs=_TOP_PASSES,
+        learning_rate=_TOP_RATE,
+        schedule="cosine",
+        warmup_epochs=1,
+        class_weight=class_weight,
+        batch_size=_BATCH,
+        seed=seed,
     )
     history = transfer.fine_tune(top, (x, labels), held, recipe, progress=progress)
     for layer in top.layers:
@@ -349,6 +373,20 @@ def decide(
         },
     }
     return chosen, fitted, why
+
+
+def effect_of_weights(labels: NDArray[Any], logits: NDArray[Any], names: Sequence[str]) -> str:
+    """What weighting the classes does to the probabilities, in a sentence, by the rarest class of the validation photos."""
+    begun = "the classes were weighted as if they were equally frequent, so that rare ones are found more often"
+    if not len(labels):
+        return begun
+    share = np.bincount(labels, minlength=len(names)) / len(labels)
+    rarest = int(share.argmin())
+    given = float(evaluation.probabilities(logits)[:, rarest].mean())
+    return (
+        f"{begun}; their probabilities suit photos in which the classes are equally frequent: {names[rarest]} is "
+        f"{100 * share[rarest]:.1f} % of the validation photos, and gets a probability of {100 * given:.1f} % on average"
+    )
 
 
 def calibrate(fitted: Fitted, labels: NDArray[Any]) -> tuple[float, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from tlbook.classifier.metrics_file import MODEL, PREDICTIONS, REPORT
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import RunFolder, check_place, key_of, open_run
 from tlbook.classifier.stages import Stages
-from tlbook.classifier.strategy import STRATEGIES
+from tlbook.classifier.strategy import CLASS_WEIGHTS, STRATEGIES
+from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets.splits import printable
+from tlbook.datasets.tables import TASKS
 
 __all__ = ["Result", "command", "train"]
 
@@ -66,6 +68,13 @@ def command(
     seed: int,
     near_duplicates: str,
     input_size: int | None,
+    labels: str | os.PathLike[str] | None = None,
+    task: str | None = None,
+    columns: Sequence[str] = (),
+    circular: Sequence[str] = (),
+    group_by: str | None = None,
+    class_weight: str | None = None,
+    unknown: bool = False,
 ) -> str:
     """The command that does the same as a call of :func:`train`."""
     words = ["tlbook", "train", os.fspath(folder), "--out", os.fspath(out)]
@@ -74,6 +83,13 @@ def command(
     words += ["--seed", str(seed)]
     words += [] if near_duplicates == "drop" else ["--near-duplicates", near_duplicates]
     words += [] if input_size is None else ["--input-size", str(input_size)]
+    words += [] if labels is None else ["--labels", os.fspath(labels)]
+    words += [] if task is None else ["--task", task]
+    words += [word for name in columns for word in ("--column", name)]
+    words += [word for name in circular for word in ("--circular", name)]
+    words += [] if group_by is None else ["--group-by", group_by]
+    words += [] if class_weight is None else ["--class-weight", class_weight]
+    words += ["--unknown"] * unknown
     return printable(shlex.join(words))
 
 
@@ -89,6 +105,13 @@ def train(
     seed: int = 0,
     near_duplicates: str = "drop",
     input_size: int | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    task: str | None = None,
+    columns: Sequence[str] = (),
+    circular: Sequence[str] = (),
+    group_by: str | None = None,
+    class_weight: str | None = None,
+    unknown: bool = False,
     force: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
@@ -103,7 +126,7 @@ def train(
     Parameters
     ----------
     folder : path-like
-        One folder for each of N >= 2 classes, or ``train``, ``validation`` and
+        Without `labels` one folder for each of N >= 2 classes, or ``train``, ``validation`` and
         ``test`` with those in each; see :func:`tlbook.datasets.load` for what is
         left out and how missing splits are cut.
     out : path-like
@@ -135,6 +158,30 @@ def train(
         or do not look for any.
     input_size : int, optional
         Side of the images in pixels; by default that of the backbone.
+    labels : path-like, optional
+        A CSV that says what is to be predicted of each photo, in place of class
+        folders; the photos lie flat or nested in `folder`. Its column ``file`` names
+        them; ``split`` (train, validation, test) and ``group`` are optional. One other
+        column of words is a class; several of 0 and 1 are labels, each of which a
+        photo has or not; other numbers are predicted as numbers.
+    task : {"classes", "labels", "numbers"}, optional
+        What the columns are, where that could be read in two ways.
+    columns : sequence of str, optional
+        The columns to predict; by default all others.
+    circular : sequence of str, optional
+        Columns of numbers that are angles in degrees.
+    group_by : str, optional
+        What keeps photos together in one split: a regular expression whose first
+        group in brackets, found in the file's name, is the photo's group; or a CSV
+        with the columns ``file`` and ``group``.
+    class_weight : {"balanced"}, optional
+        Count the photos of rare classes more, so that each class weighs as much.
+    unknown : bool, default False
+        Fit what tells photos that are unlike all training photos, by their distance to
+        the class means of the features, and keep it in the model: :func:`predict`,
+        :func:`evaluate` and :func:`serve` then say which they are. The threshold accepts
+        95 % of photos of the known classes, by the validation photos, of which it
+        takes 19.
     force : bool, default False
         Replace the files of a result of other photos or options, once the
         new ones are whole; nothing else is removed.
@@ -155,6 +202,9 @@ def train(
     one_of(strategy, "strategy", STRATEGIES, error=InputError)
     one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=InputError)
     whole(seed, "seed", 0, error=InputError)
+    _check_labels(labels, test, task, columns, circular)
+    if class_weight is not None:
+        one_of(class_weight, "class_weight", CLASS_WEIGHTS, error=InputError)
     if backbone != "auto":
         choice.choose(backbone)
     if strategy in ("top", "lp-ft") and not has_gradients():
@@ -170,7 +220,14 @@ def train(
 
     wall, process = time.perf_counter(), time.process_time()
     keep = choice.expected_size(backbone, input_size)
-    given = photos.read(source, test, seed=seed, keep=keep, progress=progress)
+    reading: dict[str, Any] = {"group_by": group_by, "seed": seed, "keep": keep, "progress": progress}
+    if labels is None:
+        given = photos.read(source, test, **reading)
+    else:
+        given = photos.read_labels(source, labels, task=task, columns=columns, circular=circular, **reading)
+        if given.task.name != CLASSES.name and (strategy in ("top", "lp-ft") or class_weight or unknown):
+            what = "--unknown" if unknown else "--class-weight" if class_weight else f"--strategy {strategy}"
+            raise InputError(f"{what} is for classes, and {os.fspath(labels)} holds {given.task.name}; leave it out")
     wall, process = time.perf_counter() - wall, time.process_time() - process
     options: dict[str, Any] = {
         "backbone": backbone,
@@ -180,6 +237,16 @@ def train(
         "near_duplicates": near_duplicates,
         "input_size": input_size,
     }
+    asked = {
+        "labels": None if labels is None else os.fspath(labels),
+        "task": task,
+        "columns": list(columns),
+        "circular": list(circular),
+        "group_by": group_by,
+        "class_weight": class_weight,
+        "unknown": unknown,
+    }
+    options |= {name: value for name, value in asked.items() if value}
     done = command(folder, out, **options)
     keyed = {**options, "test": None if test is None else os.fspath(test)}
     key = key_of(version=__version__, options=keyed, class_names=given.class_names, photos=given.contents())
@@ -194,6 +261,18 @@ def train(
             _say_what_was_read(given, say)
             metrics = Stages(run, given, keyed, done, progress, say).run()
     return Result(out, metrics)
+
+
+def _check_labels(labels: Any, test: Any, task: Any, columns: Sequence[str], circular: Sequence[str]) -> None:
+    if labels is None:
+        if task is not None or columns or circular:
+            raise InputError("--task, --column and --circular say how the CSV of --labels is read; give that too")
+        return
+    _path(labels, "labels")
+    if test is not None:
+        raise InputError("--labels and --test exclude each other: name the test photos in a column split of the CSV")
+    if task is not None:
+        one_of(task, "task", TASKS, error=InputError)
 
 
 def _path(given: Any, name: str) -> Path:
@@ -225,6 +304,6 @@ def _holds(outer: Path, inner: Path) -> bool:
 def _say_what_was_read(given: Photos, say: Callable[[str], None]) -> None:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in given.splits.items())
     total = sum(len(split) for split in given.splits.values())
-    say(f"{total:,} photos of {len(given.class_names)} classes: {sizes}")
+    say(f"{total:,} photos {given.task.said(given.class_names)}: {sizes}")
     if given.left_out or given.left_out.converted:
         say(given.left_out.summary())

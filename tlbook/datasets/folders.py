@@ -9,7 +9,7 @@ import re
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tlbook._checks import one_of
 from tlbook.datasets.decoding import FULL, BadImage, in_order, inspect, looks_like_photo, read_bytes, white_of
 from tlbook.datasets.splits import Dataset, Finding, LeftOut, LeftOutWarning, Split, printable, visible
+from tlbook.datasets.stratified import stratify
 from tlbook.progress import bar
 
 SPLIT_FOLDERS = {
@@ -53,6 +54,8 @@ class _File:
     reason: str | None = None
     conversion: str | None = None
     largest: int | None = None  # value of a 16-bit image
+    group: str | None = None  # photos of one group stay together
+    targets: tuple[float, ...] | None = None  # where that is not one class
     pixels: NDArray[np.uint8] | None = None
 
 
@@ -323,17 +326,84 @@ def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
     return values[0], values[1], values[2]
 
 
-def _assign_all(files: list[_File], class_names: Sequence[str], fractions: Sequence[float], seed: int) -> None:
+def _shares(files: list[_File], fractions: Sequence[float]) -> Sequence[float] | None:
+    """The shares into which what is in no split yet, or in train, is divided; None where all is ready."""
     given = {file.split for file in files}
-    if None not in given:
-        if given == set(SPLITS):
-            return
-        # What is missing is taken out of train, in the proportions that are left.
-        shares = [
-            share if name == "train" or name not in given else 0 for name, share in zip(SPLITS, fractions, strict=True)
-        ]
-        total = sum(shares)
-        fractions = tuple(share / total for share in shares) if total else (1.0, 0.0, 0.0)
+    if None in given:
+        return fractions
+    if given == set(SPLITS):
+        return None
+    # What is missing is taken out of train, in the proportions that are left.
+    shares = [
+        share if name == "train" or name not in given else 0 for name, share in zip(SPLITS, fractions, strict=True)
+    ]
+    total = sum(shares)
+    return tuple(share / total for share in shares) if total else (1.0, 0.0, 0.0)
+
+
+def _deal(root: Path, files: list[_File], labels: NDArray[np.int64], fractions: Sequence[float], seed: int) -> None:
+    """Divide files by iterative stratification; those of one group, and copies of one another, stay together."""
+    ready = defaultdict(set)
+    for file in files:
+        if file.split and file.group is not None:
+            ready[file.group].add(file.split)
+    if twice := [(group, splits) for group, splits in ready.items() if len(splits) > 1]:
+        group, splits = twice[0]
+        raise ValueError(
+            f"{root}: the group {visible(group)!r} is in {' and in '.join(sorted(splits, key=SPLITS.index))}"
+        )
+    shares = _shares(files, fractions)
+    if shares is None:
+        return
+    where = [i for i, file in enumerate(files) if file.split in (None, "train")]
+    units = _together([files[i] for i in where])
+    rank = np.ones(units.max() + 1)
+    for unit, i in zip(units, where, strict=True):
+        rank[unit] = min(rank[unit], _place(files[i].digest, seed))
+    wanted = [(name, share) for name, share in zip(SPLITS, shares, strict=True) if share > 0]
+    wanted.sort(key=lambda one: ("train", "test", "validation").index(one[0]))
+    if grouped := any(file.group is not None for file in files):
+        n = len({files[i].group for i in where})
+        if n < len(wanted):
+            raise ValueError(f"{root} has {n} group{'s' * (n != 1)}, too few for {len(wanted)} splits that share none")
+    found = stratify(labels[where], [share for _, share in wanted], units, rank)
+    for i, split in zip(where, found, strict=True):
+        files[i].split = wanted[split][0]
+    if grouped and (empty := [name for name, _ in wanted if not any(file.split == name for file in files)]):
+        raise ValueError(
+            f"{root}: the groups cannot be divided so that {empty[0]} gets one, as where all photos of a class are in one "
+            "group; smaller groups are needed"
+        )
+
+
+def _together(files: list[_File]) -> NDArray[np.int64]:
+    """Number of the unit of each file: what shares a group or a content is one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    keys = [[file.digest for file in files], [file.group if file.group is not None else id(file) for file in files]]
+    (_, contents), (_, groups) = (np.unique(np.array(one, dtype=str), return_inverse=True) for one in keys)
+    n = int(contents.max()) + 1
+    side = n + int(groups.max()) + 1
+    edges = coo_array((np.ones(len(files)), (contents, n + groups)), shape=(side, side))
+    _, component = connected_components(edges, directed=False)
+    _, units = np.unique(component[contents], return_inverse=True)
+    return units
+
+
+def _assign_all(
+    root: Path, files: list[_File], class_names: Sequence[str], fractions: Sequence[float], seed: int
+) -> None:
+    if any(file.group is not None for file in files):
+        labels = np.array([[file.label == name for name in class_names] for file in files], np.int64)
+        _deal(root, files, labels, fractions, seed)
+        trained = {file.label for file in files if file.split == "train"}
+        if lost := [name for name in class_names if name not in trained]:
+            raise ValueError(f"{root}: the groups leave no photo of the class {lost[0]!r} to train on")
+        return
+    if (shares := _shares(files, fractions)) is None:
+        return
+    fractions = shares
     for name in class_names:
         members = [file for file in files if file.label == name and file.split in (None, "train")]
         splits = assign([file.digest for file in members], fractions, seed)
@@ -372,6 +442,11 @@ def _read(root: Path, convert: bool, progress: bool, only: str | None = None, ke
         if only not in there:
             raise ValueError(f"{root} has no split {only!r}; it has {_listed(there) or 'no splits at all'}")
         files = [file for file in files if file.split == only]
+    return _screened(files, convert, progress, keep)
+
+
+def _screened(files: list[_File], convert: bool, progress: bool, keep: int | None) -> list[_File]:
+    """The files, each looked into."""
     # Pillow warns of odd metadata, one line a file; what matters is in the report.
     with warnings.catch_warnings(), bar("reading images", len(files), enabled=progress) as ticker:
         warnings.simplefilter("ignore")
@@ -449,6 +524,9 @@ def _split(name: str, files: list[_File], class_names: Sequence[str], white: int
         [file.digest for file in files],
         white=white,
         kept=[file.pixels for file in files],
+        targets=np.array(targets).reshape(len(files), -1)
+        if (targets := [one.targets for one in files if one.targets])
+        else None,
     )
 
 
@@ -461,10 +539,12 @@ def load_folder(
     fractions: Sequence[float] = FRACTIONS,
     progress: bool = True,
     keep: int | None = None,
+    groups: Callable[[Path, Sequence[str]], Sequence[str]] | None = None,
 ) -> Dataset:
     """Read class folders; :func:`tlbook.datasets.load` documents the rules.
 
     Each photo is decoded to be checked; ``keep`` keeps its pixels at that size, of as many photos as memory is for.
+    ``groups`` names the group of each of several photos, given their folder and their paths relative to it.
     """
     one_of(on_bad, "on_bad", ("skip", "raise"))
     fractions = _check_fractions(fractions)
@@ -481,7 +561,10 @@ def load_folder(
         raise ValueError(f"{root} holds files that cannot be used (on_bad='skip' leaves them out)\n{left_out}")
     good = [file for file in files if not file.reason]
     class_names = _check_classes(root, files, good)
-    _assign_all(good, class_names, fractions, seed)
+    if groups is not None:
+        for file, group in zip(good, groups(root, [file.shown for file in good]), strict=True):
+            file.group = group
+    _assign_all(root, good, class_names, fractions, seed)
     if left_out or left_out.converted:
         warnings.warn(f"{root}: {left_out}", LeftOutWarning, stacklevel=3)
     splits = {name: _split(name, [file for file in good if file.split == name], class_names, white) for name in SPLITS}

@@ -43,6 +43,8 @@ class Split:
         Value of white in its 16-bit images, see :func:`tlbook.datasets.decode`.
     kept : sequence of ndarray or None, optional
         Pixels that were decoded when the hashes were taken, of the files of which there are any.
+    targets : array_like, shape (n, K), optional
+        What is to be predicted where that is not one class: K labels, 0 or 1, or K numbers.
 
     Attributes
     ----------
@@ -51,6 +53,7 @@ class Split:
     class_names : tuple of str
     factors : tuple of dict, or None
     kept : tuple of ndarray or None, or None
+    targets : ndarray of float64, shape (n, K), read-only, or None
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Split:
         factors: Sequence[dict[str, Any]] | None = None,
         white: int = FULL,
         kept: Sequence[NDArray[np.uint8] | None] | None = None,
+        targets: ArrayLike | None = None,
     ):
         self.name, self.white = str(name), white
         self.paths = tuple(Path(path) for path in paths)
@@ -72,7 +76,16 @@ class Split:
             raise ValueError(f"labels are whole numbers, one per path; got {given.dtype}")
         self.labels = np.array(given, dtype=np.int64).reshape(-1)
         self.labels.flags.writeable = False
-        for what, values in (("labels", self.labels), ("hashes", hashes), ("factors", factors), ("kept", kept)):
+        self.targets = None if targets is None else np.array(targets, dtype=np.float64)
+        if self.targets is not None:
+            self.targets.flags.writeable = False
+        for what, values in (
+            ("labels", self.labels),
+            ("hashes", hashes),
+            ("factors", factors),
+            ("kept", kept),
+            ("targets", self.targets),
+        ):
             if values is not None and len(values) != len(self.paths):
                 raise ValueError(f"{len(self.paths)} paths but {len(values)} {what}")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
@@ -209,6 +222,7 @@ class Split:
             pick(self.factors),
             self.white,
             pick(self.kept),
+            None if self.targets is None else self.targets[indices],
         )
 
     def take(self, n: int, seed: int = 0) -> Split:

@@ -6,5 +6,6 @@ notes on what the numbers cannot tell.
 
 from tlbook.report.measured import Mistake, Report, evaluate
 from tlbook.report.page import Training
+from tlbook.report.tasks import TaskReport
 
-__all__ = ["Mistake", "Report", "Training", "evaluate"]
+__all__ = ["Mistake", "Report", "TaskReport", "Training", "evaluate"]

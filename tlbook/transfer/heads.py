@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tlbook._checks import number
 from tlbook._models import functional_or_refused, standard_settings
@@ -16,7 +17,7 @@ from tlbook.transfer.structure import HEAD, named_layers
 @standard_settings()
 def attach_head(
     backbone: Backbone | keras.Model,
-    head: Probe | int,
+    head: Probe | int | tuple[ArrayLike, ArrayLike],
     *,
     dropout: float = 0.0,
     seed: int = 0,
@@ -35,7 +36,8 @@ def attach_head(
         A linear probe fitted on the features of this backbone: its weights
         become those of the head, so that the model gives the probe's logits to
         within 1e-4. Or a number of classes (2 or more): a new Dense layer
-        (Glorot uniform weights, zero bias).
+        (Glorot uniform weights, zero bias). Or weights (d, N) and bias (N,) of any
+        other linear head, with N >= 1 outputs.
     dropout : float
         Share of the features that dropout sets to zero in training, in [0, 1).
     seed : int
@@ -92,10 +94,17 @@ def attach_head(
     result = keras.Model(model.inputs[0], dense(x), name=name or f"{model.name}_classifier")
     if isinstance(head, Probe):
         dense.set_weights([head.weights, head.bias])
+    elif isinstance(head, tuple):
+        dense.set_weights([np.asarray(values, np.float32) for values in head])
     return result
 
 
-def _dense(head: Probe | int, feature_dim: int, seed: int) -> keras.layers.Dense:
+def _dense(head: Probe | int | tuple[ArrayLike, ArrayLike], feature_dim: int, seed: int) -> keras.layers.Dense:
+    if isinstance(head, tuple):
+        weights, bias = (np.shape(values) for values in head)
+        if len(weights) != 2 or weights[0] != feature_dim or bias != weights[1:]:
+            raise ValueError(f"head: weights {weights} and bias {bias}; shapes ({feature_dim}, N) and (N,) are needed.")
+        return keras.layers.Dense(weights[1], name=HEAD)
     if isinstance(head, Probe):
         if head.weights.shape[0] != feature_dim:
             raise ValueError(

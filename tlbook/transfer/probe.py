@@ -13,7 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
+
+from tlbook._checks import one_of
 
 C_GRID: tuple[float, ...] = tuple(float(f"{c:.6g}") for c in np.logspace(-5, 1, 13))
 """Inverse regularisation strengths tried by default: 1e-5 to 10, two a decade."""
@@ -91,6 +94,7 @@ def linear_probe(
     validation_labels: ArrayLike,
     *,
     C: float | Sequence[float] = C_GRID,
+    class_weight: str | None = None,
     max_iter: int = 2000,
 ) -> Probe:
     """Fit logistic regression on frozen features; validation data chooses ``C``.
@@ -111,6 +115,10 @@ def linear_probe(
     C : float or sequence of float
         Values to try; the default is half a decade apart from 1e-5 to 10.
         A larger ``C`` is a weaker penalty.
+    class_weight : {"balanced"}, optional
+        Count each example by the inverse of its class's share, so that all classes
+        weigh as much, in fitting and in choosing ``C``. Rare classes are found
+        more often then, and their probabilities are too high where they are rare.
     max_iter : int
         Most iterations of the L-BFGS solver for one ``C``.
 
@@ -159,6 +167,8 @@ def linear_probe(
         raise ValueError(f"All {len(y)} training labels are class {y[0]}; a probe needs two classes or more.")
     if missing:
         raise ValueError(f"No training example of class {', '.join(map(str, missing))}.")
+    if class_weight is not None:
+        one_of(class_weight, "class_weight", ["balanced"])
     grid = np.unique(np.atleast_1d(np.asarray(C, dtype=np.float64)))
     if grid.ndim != 1 or not len(grid) or not np.all(np.isfinite(grid)) or grid[0] <= 0:
         raise ValueError(f"C={C!r}: give positive numbers.")
@@ -166,7 +176,7 @@ def linear_probe(
     # On one thread: as fast or faster for matrices of this size, and the same
     # digits whatever the number of cores.
     with threadpool_limits(limits=1):
-        return _fit(x, y, x_val, y_val, n_classes, grid, max_iter)
+        return _fit(x, y, x_val, y_val, n_classes, grid, class_weight, max_iter)
 
 
 def _fit(
@@ -176,6 +186,7 @@ def _fit(
     y_val: NDArray[np.int64],
     n_classes: int,
     grid: NDArray[np.float64],
+    class_weight: str | None,
     max_iter: int,
 ) -> Probe:
     varying = _varying(x)
@@ -187,7 +198,8 @@ def _fit(
         z, z_val = z @ basis.T, z_val @ basis.T
 
     losses, scores, fits = {}, {}, {}
-    model = LogisticRegression(tol=1e-6, max_iter=max_iter, warm_start=True)
+    model = LogisticRegression(tol=1e-6, max_iter=max_iter, warm_start=True, class_weight=class_weight)
+    weight = None if class_weight is None else compute_sample_weight(class_weight, y_val)
     for c in grid:
         model.set_params(C=c)
         with warnings.catch_warnings():
@@ -199,7 +211,7 @@ def _fit(
                     f"Logistic regression at C={c:g} did not converge in {max_iter} iterations; "
                     "leave out the largest C or raise max_iter."
                 ) from error
-        loss = log_loss(y_val, model.predict_proba(z_val), labels=model.classes_)
+        loss = log_loss(y_val, model.predict_proba(z_val), labels=model.classes_, sample_weight=weight)
         losses[float(c)], scores[float(c)] = float(loss), float(np.mean(model.predict(z_val) == y_val))
         fits[float(c)] = model.coef_.copy(), model.intercept_.copy()
 

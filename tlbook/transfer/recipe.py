@@ -18,6 +18,7 @@ from tlbook._checks import number, one_of, whole
 from tlbook._files import json_sha256
 from tlbook.transfer.schedules import SCHEDULES
 
+CLASS_WEIGHTS: tuple[str | None, ...] = (None, "balanced")
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
 MONITORS: tuple[str, ...] = ("validation_loss", "validation_accuracy")
 
@@ -77,6 +78,9 @@ class Recipe:
     label_smoothing : float
         ε in [0, 1): the true class counts 1 − ε + ε/N, the others ε/N (Szegedy
         et al. 2016, section 7).
+    class_weight : {"balanced"}, optional
+        Count each training image by the inverse of its class's share, so that all
+        classes weigh as much in the loss.
     patience : int, optional
         Stop after so many epochs without a gain in ``monitor``.
     monitor : {"validation_loss", "validation_accuracy"}
@@ -115,6 +119,7 @@ class Recipe:
     unfreezing: Mapping[int, str] | None = None
     augmentation: keras.layers.Layer | None = None
     label_smoothing: float = 0.0
+    class_weight: str | None = None
     patience: int | None = None
     monitor: str = "validation_loss"
     restore_best: bool | None = None
@@ -141,6 +146,7 @@ class Recipe:
         keep(warmup_epochs=float(number(self.warmup_epochs, "warmup_epochs", 0, self.epochs, "[)")))
         one_of(self.optimizer, "optimizer", OPTIMIZERS)
         one_of(self.schedule, "schedule", SCHEDULES)
+        one_of(self.class_weight, "class_weight", CLASS_WEIGHTS)
         one_of(self.monitor, "monitor", MONITORS)
         one_of(self.restore_best, "restore_best", (None, True, False))
         if self.weight_decay is not None:

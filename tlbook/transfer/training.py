@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from tlbook import features
 from tlbook._models import as_model, classifier_or_refused, has_gradients, standard_settings
@@ -91,6 +93,7 @@ def train(
         name="train",
     )
     held_out = Batches(validation, model, batch_size=max(recipe.batch_size, 64), in_memory=in_memory, name="validation")
+    weights = None if recipe.class_weight is None else _class_weights(batches.labels)
     steps = len(batches)
     rates = learning_rates(
         recipe.schedule, recipe.learning_rate, recipe.epochs * steps, round(recipe.warmup_epochs * steps)
@@ -130,6 +133,7 @@ def train(
                     validation_data=held_out,
                     initial_epoch=begin,
                     epochs=end,
+                    class_weight=weights,
                     # Keras would shuffle the order of the batches by Python's global random state.
                     shuffle=False,
                     verbose=0,
@@ -275,6 +279,12 @@ def cross_entropy(y_true: Any, y_pred: Any) -> Any:
     return keras.losses.sparse_categorical_crossentropy(keras.ops.argmax(y_true, axis=-1), y_pred, from_logits=True)
 
 
+def _class_weights(labels: NDArray[np.int64]) -> dict[int, float]:
+    """By class, so that each weighs as much and the mean weight of an image is 1."""
+    found = np.bincount(labels)
+    return {k: len(labels) / (np.count_nonzero(found) * count) for k, count in enumerate(found.tolist()) if count}
+
+
 def _compile(model: keras.Model, recipe: Recipe, rates: Tabulated) -> None:
     optimizer = make_optimizer(model, recipe, rates)
     # TensorFlow traces a step twice that makes variables: they are made before.
@@ -320,5 +330,10 @@ def _settings(model: keras.Model, train: Batches, validation: Batches, recipe: R
         "validation data": validation.fingerprint(),
         "augmentation": checkpoints.architecture_hash(recipe.augmentation),
         "layer rates": layer_factors(model, recipe),
-        **{name: value for name, value in asked.items() if name not in _NOT_COMPARED},
+        # checkpoints from before there were class weights say nothing of them
+        **{
+            name: value
+            for name, value in asked.items()
+            if name not in _NOT_COMPARED and (name, value) != ("class_weight", None)
+        },
     }

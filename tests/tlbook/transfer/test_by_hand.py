@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from tests.tlbook.transfer.nets import blobs, tiny_backbone
 from tlbook.transfer import (
@@ -187,3 +188,18 @@ def test_the_saved_model_holds_nothing_of_ours(tmp_path):
     loaded = keras.models.load_model(tmp_path / "trained.keras")
     assert same(loaded, model)
     assert not any(variable.regularizer for variable in model.variables)
+
+
+def test_balanced_classes_are_keras_class_weights():
+    """Thirty images of a class and ten of the other: weights as scikit-learn's, the loss as Keras's."""
+    images, _ = blobs(40, seed=6)
+    labels = (np.arange(40) % 4 == 0).astype(int)
+    weights = dict(enumerate(compute_class_weight("balanced", classes=np.arange(2), y=labels).tolist()))
+    assert weights == {0: pytest.approx(2 / 3), 1: 2.0}
+    by_hand, by_us, plain = classifier(False), classifier(False), classifier(False)
+    compiled(by_hand, keras.optimizers.Adam(0.02))
+    seen = fit(by_hand, Batches((images, labels), by_hand, batch_size=8, seed=4), 4, epochs=3, class_weight=weights)
+    history = train(by_us, (images, labels), VALIDATION, RECIPE.replace(class_weight="balanced"), progress=False)
+    assert same(by_hand, by_us) and seen.history["loss"] == history.objective
+    train(plain, (images, labels), VALIDATION, RECIPE, progress=False)
+    assert not same(plain, by_us)

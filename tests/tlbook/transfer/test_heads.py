@@ -32,6 +32,17 @@ def test_a_probe_as_head_gives_the_same_logits(options, n_classes):
     assert model.get_layer("head").activation is keras.activations.linear
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_any_linear_head_gives_its_outputs(n):
+    backbone, rng = tiny_backbone(), np.random.default_rng(0)
+    images, _ = blobs(10)
+    weights, bias = rng.normal(size=(8, n)), rng.normal(size=n)
+    model = attach_head(backbone, (weights, bias))
+    np.testing.assert_allclose(logits_of(model, images), logits_of(backbone, images) @ weights + bias, atol=1e-4)
+    with pytest.raises(ValueError, match=r"shapes \(8, N\) and \(N,\) are needed"):
+        attach_head(backbone, (weights[:5], bias))
+
+
 def test_a_nested_model_is_a_backbone_too():
     inner = tiny_backbone()
     inputs = keras.Input((SIZE, SIZE, 3))

@@ -29,6 +29,7 @@ FULL = {
     "groups": {"body": ["conv1", "conv2"], "head": "head"},
     "unfreezing": {2: "conv1", 1: "conv2"},
     "label_smoothing": 0.1,
+    "class_weight": "balanced",
     "patience": 2,
     "restore_best": False,
     "seed": 3,
@@ -42,7 +43,8 @@ def test_shows_what_differs_from_the_default_on_one_line():
         "Recipe(epochs=4, learning_rate=0.0003, optimizer='adamw', schedule='cosine', warmup_epochs=1.0, "
         "weight_decay=0.05, l2_sp=(0.1, 0.01), learning_rates={'head': 0.001}, "
         "groups={'body': ('conv1', 'conv2'), 'head': ('head',)}, unfreezing={1: 'conv2', 2: 'conv1'}, "
-        "augmentation=RandomFlip+RandomRotation, label_smoothing=0.1, patience=2, restore_best=False, seed=3)"
+        "augmentation=RandomFlip+RandomRotation, label_smoothing=0.1, class_weight='balanced', patience=2, "
+        "restore_best=False, seed=3)"
     )
 
 
