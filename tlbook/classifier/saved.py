@@ -377,6 +377,7 @@ def owns_graph(path: Path) -> bool:
         return False
 
 
+@refusing()
 def needs_keras(path: str | os.PathLike[str]) -> bool:
     """Whether only Keras can answer for a model file: no graph is beside it, or ONNX Runtime is not installed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,13 +134,9 @@ class Stages:
             "versions": versions(),
         }
         with self.state.timed("advice"):
-            out_of_sample = {"validation": fitted.logits / temperature, "test": report.logits}
-            metrics["advice"] = {
-                "suspected_labels": advice.suspected(self.photos, out_of_sample),
-                "more_photos": self.state.step(
-                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS)
-                ),
-            }
+            metrics["advice"] = self._advice(
+                probe, features, {"validation": fitted.logits / temperature, "test": report.logits}
+            )
         metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
         metrics = self._write(classifier, report, metrics)
@@ -274,6 +271,21 @@ class Stages:
         self.curves |= fitted.curves
         return fitted
 
+    def _advice(
+        self, probe: transfer.Probe, features: dict[str, NDArray[Any]], out_of_sample: dict[str, NDArray[Any]]
+    ) -> dict[str, Any]:
+        def compute() -> dict[str, Any]:
+            train = self.photos.splits["train"]
+            in_folds = advice.out_of_fold(probe, features["train"], train, strategy.ITERATIONS)
+            return {
+                **advice.suspected(self.photos, {"train": in_folds, **out_of_sample}),
+                "more_photos": advice.learning_curve(probe, features, self.photos, strategy.ITERATIONS),
+                "likeness": advice.likeness(features, self.photos),
+            }
+
+        found: dict[str, Any] = self.state.step("advice", compute)
+        return found
+
     def _about(self, kept: str, temperature: float) -> dict[str, Any]:
         trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
         return {
@@ -314,6 +326,21 @@ class Stages:
             return self._graph_or_note(lambda: classifier.as_graph(self.graph)) if self.graph else None
         return self._graph_or_note(classifier.as_graph)
 
+    def _to_look_at(self, metrics: dict[str, Any]) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+        """Photos whose label is doubtful, and the test photos least like the training photos, with what to say of each."""
+        advised = metrics["advice"]
+        doubtful = [
+            (
+                self.photos.splits[one["split"]].paths[one["index"]],
+                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
+            )
+            for one in advised["suspected_labels"]
+        ]
+        unlike = advised["likeness"] or {"verdict": "", "farthest": []}
+        shown = unlike["farthest"] if unlike["verdict"] == "farther" else []
+        paths = self.photos.splits["test"].paths
+        return doubtful, [(paths[one["index"]], f"test photo, labelled {one['label']}") for one in shown]
+
     def _write(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
         """Write the result; its metrics, with the hashes of its files."""
         folder = self.state.fresh_result()
@@ -334,14 +361,7 @@ class Stages:
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth)
         write_text(folder / PREDICTIONS, text)
-        doubtful = [
-            (
-                self.photos.splits[one["split"]].paths[one.pop("index")],
-                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
-            )
-            for one in metrics["advice"]["suspected_labels"]
-        ]
-        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, doubtful))
+        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, *self._to_look_at(metrics)))
         metrics = sign(metrics, folder)
         write_json(folder / METRICS, metrics)
         return metrics
