@@ -112,7 +112,7 @@ class PhotoServer:
 
     def __init__(self, model: Classifier | str | os.PathLike[str], *, port: int = 8765):
         self.classifier = model if isinstance(model, Classifier) else load(model)
-        self.page = resources.files("tlbook.classifier").joinpath("drop.html").read_text(encoding="utf-8")
+        self.page = _page()
         self._socket = _listening(port)
         self.server_port: int = self._socket.getsockname()[1]
         self._bytes = self._waiting = 0
@@ -246,6 +246,13 @@ class PhotoServer:
         finally:
             self._waiting -= 1
         return JSONResponse(found, headers=_HEADERS)
+
+
+def _page() -> str:
+    """The page, in the look of the report; the report itself is not imported, which would take Keras."""
+    package = resources.files("tlbook")
+    look = package.joinpath("report", "templates", "look.css").read_text(encoding="utf-8")
+    return package.joinpath("classifier", "drop.html").read_text(encoding="utf-8").replace("/* look.css */", look)
 
 
 def _listening(port: int) -> socket.socket:
