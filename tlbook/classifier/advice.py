@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,16 @@ _CHANCE = 0.05
 def out_of_fold(probe: transfer.Probe, features: NDArray[Any], train: Split, max_iter: int) -> NDArray[np.float32]:
     """Calibrated logits (n, N) of the training photos, each by a probe that was fitted on the other four fifths of them.
 
-    A photo that is the only one of its class cannot be held out: its row is NaN.
+    The row is NaN of a photo that is the only one of its class, and where no probe can be fitted on the others.
     """
     fold, found = _folds(train), np.full((len(train), probe.n_classes), np.nan, np.float32)
     for k in range(_FOLDS):
         held = fold == k
         if held.any():
             x, y = features[~held], train.labels[~held]
-            found[held] = transfer.linear_probe(x, y, x, y, C=probe.C, max_iter=max_iter).logits(features[held])
-    checked = fold >= 0
+            with suppress(ValueError, RuntimeError):  # constant features; no convergence
+                found[held] = transfer.linear_probe(x, y, x, y, C=probe.C, max_iter=max_iter).logits(features[held])
+    checked = np.isfinite(found).all(axis=1)
     if checked.any():
         found /= _temperature(train.labels[checked], found[checked])
     return found
@@ -127,7 +129,7 @@ def learning_curve(
 ) -> dict[str, Any] | None:
     """Accuracy of the probe on validation photos by the number of training photos, and what their second half brought.
 
-    None where there is no validation photo, or fewer than eight training photos a class.
+    None where there is no validation photo, or fewer than eight training photos a class, or no probe can be fitted on fewer.
     """
     train, validation = photos.splits["train"], photos.splits["validation"]
     if not len(validation) or len(train) < 8 * len(photos.class_names):
@@ -145,7 +147,10 @@ def learning_curve(
         )
 
     sizes = [n for n in (len(train) // 8, len(train) // 4, len(train) // 2) if n >= 2 * len(photos.class_names)]
-    probes = {n: fewer(n) for n in sizes} | {len(train): probe}
+    try:
+        probes = {n: fewer(n) for n in sizes} | {len(train): probe}
+    except (ValueError, RuntimeError):  # constant features; no convergence
+        return None
     guesses = {n: one.predict(features["validation"]) for n, one in probes.items()}
     test = evaluation.mcnemar(validation.labels, guesses[len(train)], guesses[sizes[-1]], names=("all", "half"))
     points = {n: evaluation.accuracy(validation.labels, guess) for n, guess in guesses.items()}
@@ -246,7 +251,9 @@ def _on_labels(advice: dict[str, Any]) -> str:
     else:
         said = f"No label of {checked:,} photos looks wrong to a model that was not trained on them."
     if unchecked:
-        said += f" {unchecked:,} could not be checked: a training photo that is the only one of its class."
+        said += (
+            f" {unchecked:,} could not be checked: the only one of its class, or no probe could be fitted without it."
+        )
     return said
 
 
@@ -264,7 +271,10 @@ def _on_confusion(names: list[str], confusion: NDArray[Any]) -> str:
 def _on_more_photos(advice: dict[str, Any]) -> str:
     more = advice["more_photos"]
     if not more:
-        return "Whether more photos would help was not measured: it takes validation photos, and eight training photos a class."
+        return (
+            "Whether more photos would help was not measured: it takes validation photos, eight training photos a class, and "
+            "that the probe can be fitted on fewer."
+        )
     low, high = (100 * bound for bound in more["difference_interval"])
     change = f"{100 * more['difference']:+.1f} points ({low:.1f} to {high:.1f})".replace("-", "−")
     return (

@@ -68,6 +68,16 @@ def test_training_photos_are_judged_by_probes_that_did_not_see_them(tmp_path):
     assert scale > 0
 
 
+def test_a_probe_that_cannot_be_fitted_loses_no_run(tmp_path):
+    """It did converge on all photos; on fewer it need not."""
+    found, features = given(tmp_path)
+    probe = probe_of(found, features)
+    logits = advice.out_of_fold(probe, features["train"], found.splits["train"], max_iter=1)
+    assert np.isnan(logits).all() and advice.learning_curve(probe, features, found, max_iter=1) is None
+    told = advice.suspected(found, {"train": logits, "test": probe.logits(features["test"])})
+    assert told["n_labels_checked"] == len(found.splits["test"]) and told["n_labels_unchecked"] == len(logits)
+
+
 def test_the_only_photo_of_a_class_is_not_judged_and_that_is_said(tmp_path):
     found, features = given(tmp_path, n=20)
     keep = np.flatnonzero(found.splits["train"].labels == 0).tolist()
