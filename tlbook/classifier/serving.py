@@ -13,7 +13,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import resources
 from typing import Any
 
@@ -305,7 +305,7 @@ def serve(model: Classifier | str | os.PathLike[str], *, port: int = 8765, say: 
     """
     with PhotoServer(model, port=port) as server:
         say(f"drop photos on {server.url} (Ctrl+C ends it)")
-        try:
+        # No interrupt comes out where SIGINT was ignored at the start, as shells do in the background: the server took it.
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            say("ended")
+        say("ended")
