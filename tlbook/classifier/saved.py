@@ -285,29 +285,48 @@ def _check_arrays(archive: zipfile.ZipFile, path: Path) -> None:
         raise InputError(f"{path} would unpack to {claimed / 1e6:,.0f} MB of weights, more than it holds")
 
 
+_NO_SIZES = ("seed", "shared_object_id")
+
+
 def _widest(value: Any, name: str = "") -> int:
     """The largest whole number in a Keras configuration but for seeds and identities: no layer is larger along a side."""
     if isinstance(value, dict):
         return max((_widest(one, key) for key, one in value.items()), default=0)
     if isinstance(value, list):
         return max((_widest(one, name) for one in value), default=0)
-    return value if isinstance(value, int) and name not in ("seed", "shared_object_id") else 0
+    return value if isinstance(value, int) and name not in _NO_SIZES else 0
 
 
 def _kernels(value: Any) -> int:
-    """Bytes of the kernels that a Keras configuration asks for: Keras makes all of them before it reads any weights."""
+    """Bytes of the kernels that a Keras configuration asks for: Keras makes all of them before it reads any weights.
+
+    Of a layer that is none of those in a backbone here, as if its weights were as many as its two largest numbers multiplied.
+    """
     if isinstance(value, list):
         return sum(map(_kernels, value))
     if not isinstance(value, dict):
         return 0
     found = sum(map(_kernels, value.values()))
-    given = value.get("config")
-    if isinstance(given, dict) and isinstance(wide := given.get("units", given.get("filters")), int):
-        shape = (value.get("build_config") or {}).get("input_shape")
-        if not isinstance(shape, list) or not isinstance(shape[-1], int):
-            raise ValueError("a layer does not say what it takes")
-        found += 4 * wide * shape[-1] * math.prod(given.get("kernel_size", ())) // given.get("groups", 1)
-    return found
+    if not isinstance(given := value.get("config"), dict):
+        return found
+    shape = (value.get("build_config") or {}).get("input_shape")
+    channels = shape[-1] if isinstance(shape, list) and shape and isinstance(shape[-1], int) else None
+    wide = given.get("units", given.get("filters"))
+    if not isinstance(wide, int) and "kernel_size" not in given:
+        large = sorted([*(size for name, one in given.items() for size in _sizes(one, name)), channels or 1, 1])[-2:]
+        return found + 4 * math.prod(large)
+    if channels is None:
+        raise ValueError("a layer does not say what it takes")
+    if not isinstance(wide, int):
+        wide = given.get("depth_multiplier", 1)
+    return found + 4 * wide * channels * math.prod(given.get("kernel_size", ())) // given.get("groups", 1)
+
+
+def _sizes(value: Any, name: str) -> list[int]:
+    """Whole numbers that a layer is given, not those of layers within it."""
+    if isinstance(value, list):
+        return [size for one in value for size in _sizes(one, name)]
+    return [value] if isinstance(value, int) and name not in _NO_SIZES else []
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -413,6 +432,7 @@ def owns_graph(path: Path) -> bool:
         return False
 
 
+@refusing()
 def needs_keras(path: str | os.PathLike[str]) -> bool:
     """Whether only Keras can answer for a model file: no graph is beside it, or ONNX Runtime is not installed.
 

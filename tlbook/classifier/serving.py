@@ -13,7 +13,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import resources
 from typing import Any
 
@@ -110,7 +110,7 @@ class PhotoServer:
 
     def __init__(self, model: Classifier | str | os.PathLike[str], *, port: int = 8765):
         self.classifier = model if isinstance(model, Classifier) else load(model)
-        self.page = resources.files("tlbook.classifier").joinpath("drop.html").read_text(encoding="utf-8")
+        self.page = _page()
         self._socket = _listening(port)
         self.server_port: int = self._socket.getsockname()[1]
         self._bytes = self._waiting = 0
@@ -248,6 +248,13 @@ class PhotoServer:
         return JSONResponse(found, headers=_HEADERS)
 
 
+def _page() -> str:
+    """The page, in the look of the report; the report itself is not imported, which would take Keras."""
+    package = resources.files("tlbook")
+    look = package.joinpath("report", "templates", "look.css").read_text(encoding="utf-8")
+    return package.joinpath("classifier", "drop.html").read_text(encoding="utf-8").replace("/* look.css */", look)
+
+
 def _listening(port: int) -> socket.socket:
     """A socket of this machine alone, which takes connections."""
     found = socket.socket()
@@ -298,7 +305,7 @@ def serve(model: Classifier | str | os.PathLike[str], *, port: int = 8765, say: 
     """
     with PhotoServer(model, port=port) as server:
         say(f"drop photos on {server.url} (Ctrl+C ends it)")
-        try:
+        # No interrupt comes out where SIGINT was ignored at the start, as shells do in the background: the server took it.
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            say("ended")
+        say("ended")

@@ -145,14 +145,9 @@ class Stages:
             "versions": versions(),
         }
         with self.state.timed("advice"):
-            weight = self.options.get("class_weight")
-            out_of_sample = {"validation": fitted.logits / temperature, "test": report.logits}
-            metrics["advice"] = {
-                "suspected_labels": advice.suspected(self.photos, out_of_sample),
-                "more_photos": self.state.step(
-                    "advice", lambda: advice.more_photos(probe, features, self.photos, strategy.ITERATIONS, weight)
-                ),
-            }
+            metrics["advice"] = self._advice(
+                probe, features, {"validation": fitted.logits / temperature, "test": report.logits}
+            )
         metrics["next_steps"] = advice.sentences(metrics)
         metrics |= {"wall_seconds": self.state.wall_seconds, "process_seconds": self.state.process_seconds}
         metrics = self._write(classifier, report, metrics, None if refused is None else refused[0])
@@ -291,6 +286,22 @@ class Stages:
         self.curves |= fitted.curves
         return fitted
 
+    def _advice(
+        self, probe: transfer.Probe, features: dict[str, NDArray[Any]], out_of_sample: dict[str, NDArray[Any]]
+    ) -> dict[str, Any]:
+        def compute() -> dict[str, Any]:
+            train = self.photos.splits["train"]
+            weight = self.options.get("class_weight")
+            in_folds = advice.out_of_fold(probe, features["train"], train, strategy.ITERATIONS, weight)
+            return {
+                **advice.suspected(self.photos, {"train": in_folds, **out_of_sample}),
+                "more_photos": advice.learning_curve(probe, features, self.photos, strategy.ITERATIONS, weight),
+                "likeness": advice.likeness(features, self.photos),
+            }
+
+        found: dict[str, Any] = self.state.step("advice", compute)
+        return found
+
     def about(self, kept: str, temperature: float) -> dict[str, Any]:
         """What the model file says about the model."""
         trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
@@ -326,6 +337,21 @@ class Stages:
         if classifier.about["strategy"] == "probe":
             return self._graph_or_note(lambda: classifier.as_graph(self.graph)) if self.graph else None
         return self._graph_or_note(classifier.as_graph)
+
+    def _to_look_at(self, metrics: dict[str, Any]) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+        """Photos whose label is doubtful, and the test photos least like the training photos, with what to say of each."""
+        advised = metrics["advice"]
+        doubtful = [
+            (
+                self.photos.splits[one["split"]].paths[one["index"]],
+                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
+            )
+            for one in advised["suspected_labels"]
+        ]
+        unlike = advised["likeness"] or {"verdict": "", "farthest": []}
+        shown = unlike["farthest"] if unlike["verdict"] == "farther" else []
+        paths = self.photos.splits["test"].paths
+        return doubtful, [(paths[one["index"]], f"test photo, labelled {one['label']}") for one in shown]
 
     def write_model(self, classifier: Classifier, outputs: NDArray[Any]) -> Path:
         """Write model and graph, which must give the outputs (n, N) that were measured on test photos; the folder of both."""
@@ -379,12 +405,5 @@ class Stages:
         truth = [self.photos.class_names[label] for label in test.labels]
         text = csv_text(shown, probabilities, self.photos.class_names, truth, strange)
         write_text(folder / PREDICTIONS, text)
-        doubtful = [
-            (
-                self.photos.splits[one["split"]].paths[one.pop("index")],
-                f"labelled {one['label']}; called {one['called']}, and {one['label']} with {100 * one['probability']:.1f} %",
-            )
-            for one in metrics["advice"]["suspected_labels"]
-        ]
-        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, doubtful))
+        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, *self._to_look_at(metrics)))
         return self.signed(metrics)

@@ -30,6 +30,8 @@ def learning_curve(
     xlabel: str = "labelled training images",
     ylabel: str = "test accuracy (%)",
     log: bool = True,
+    width: float = 6.0,
+    height: float = 3.7,
 ) -> Figure:
     """Accuracy against the number of images, a line and a band for each method.
 
@@ -43,6 +45,8 @@ def learning_curve(
     xlabel, ylabel : str
     log : bool
         Logarithmic number of images, with a tick at each number measured.
+    width, height : float
+        Of the figure, in inches.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def learning_curve(
     """
     some(results, "learning_curve", "method")
     drawn = {name: summaries(points, f"learning_curve, {name}") for name, points in results.items()}
-    figure, ((axes,),) = new_figure(6.0, 3.7)
+    figure, ((axes,),) = new_figure(width, height)
     for (name, points), look in zip(drawn.items(), looks(len(drawn)), strict=True):
         band(axes, points, look, label=name)
     if log:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tlbook import evaluation
+from tlbook.evaluation import Estimate
 from tlbook.report.metrics import Answers
 
 if TYPE_CHECKING:
     from tlbook.report.measured import Report
 
-__all__ = ["Picture", "calibration", "confusion", "curves", "optional", "overlay", "thumbnail", "training"]
+__all__ = ["Picture", "calibration", "curves", "learning", "optional", "overlay", "thumbnail", "training"]
 
 SHOWN = 128
 """Pixels of a photo."""
@@ -115,22 +116,6 @@ def _numbered(report: Report, names: Sequence[str], shown: Iterable[int] | None 
     return f" {'; '.join(said)}." if said else ""
 
 
-def confusion(report: Report) -> Picture | None:
-    """The confusion matrix in colours, where there are too many numbers to see it in the table."""
-    if len(report.class_names) <= _CURVES:
-        return None
-    from tlbook import plotting
-
-    names = _names(report)
-    caption = "Shares of the true class: the darker a field off the diagonal, the more often it is the mistake."
-    caption += _numbered(report, names)
-
-    def draw(*args: Any, width: float, height: float) -> Any:  # it grows with the number of classes instead
-        return plotting.confusion(*args)
-
-    return _drawn("Confusion matrix in colours", caption, draw, report.confusion, names)
-
-
 def calibration(report: Report) -> Picture:
     """Accuracy against confidence, before and after a temperature."""
     from tlbook import plotting
@@ -170,6 +155,23 @@ def curves(report: Report) -> list[Picture]:
         alt = f"{title}: {', '.join(f'{report.class_names[k]} has an area of {each[k].area:.3f}' for k in shown)}"
         found.append(_drawn(alt, caption, draw, {names[k]: each[k] for k in shown}, high=0.92))
     return found
+
+
+def learning(points: Sequence[Mapping[str, Any]]) -> Picture | None:
+    """Accuracy by the number of training photos: ``n``, ``accuracy`` and ``accuracy_interval`` of each."""
+    if len(points) < 2:
+        return None
+    from tlbook import plotting
+
+    results = {
+        one["n"]: Estimate(one["accuracy"], low, high, one["n"])  # drawn, not written
+        for one in points
+        for low, high in [one["accuracy_interval"]]
+    }
+    caption = "Accuracy of the probe on validation photos by the number of training photos, with intervals."
+    alt = ", ".join(f"{100 * one['accuracy']:.1f} % with {one['n']:,}" for one in points)
+    options = {"xlabel": "training photos", "ylabel": "validation accuracy (%)"}
+    return _drawn(f"Learning curve: {alt}", caption, plotting.learning_curve, {"probe": results}, high=0.8, **options)
 
 
 def training(history: Mapping[str, Any]) -> list[Picture]:

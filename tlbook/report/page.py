@@ -27,6 +27,9 @@ __all__ = ["Training", "html"]
 _PARTS = ("overall", "classes", "calibration")
 _RIGHT = 6  # classes of which a right answer is shown
 _LISTED = 100  # files in a table
+_FIRST = 6  # classes whose recall is on the first screen
+_PAIRS = 10  # of classes that are confused
+_FEW = 12  # classes; with more, the zeros of the confusion matrix only hide the rest
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Training:
         The contents of ``metrics.json``.
     curves : dict
         ``C``, ``losses`` (pairs of C and loss), and ``train``, ``validation`` by epoch where there was fine-tuning.
-    doubtful : sequence of (Path, str)
-        Photos whose label is doubtful, and what to say of each.
+    doubtful, unlike : sequence of (Path, str)
+        Photos whose label is doubtful, and test photos that are unlike the training photos, with what to say of each.
     """
 
     model: Any
@@ -52,6 +55,7 @@ class Training:
     metrics: dict[str, Any]
     curves: dict[str, Any]
     doubtful: Sequence[tuple[Path, str]] = ()
+    unlike: Sequence[tuple[Path, str]] = ()
 
 
 def html(report: Report, training: Training | None = None) -> str:
@@ -72,8 +76,9 @@ def html(report: Report, training: Training | None = None) -> str:
         level=text.level(report),
         overall=[(one.title, one.shown(report.overall[one.name])) for one in metrics.table("overall")[1:]],
         classes=_cells(text.class_rows(report)),
-        confusion=text.confusion_rows(report),
-        confused=drawn(figures.confusion)(report),
+        first=_first(report),
+        confusion=_matrix(report),
+        confused=_confused(report),
         mistakes=maps[:shown] if training else [_mistake(one) for one in report.mistakes],
         right=maps[shown:],
         groups=_cells(text.group_rows(report)) if report.groups else None,
@@ -104,6 +109,54 @@ def _cells(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
     """Each value apart from its interval, which goes on a line of its own."""
     head, *body = rows
     return [list(head), *([row[0], *(cell.partition(" (") for cell in row[1:])] for row in body)]
+
+
+def _first(report: Report) -> dict[str, Any] | None:
+    """With more than two classes, the means over them and the classes of which the smallest share is found."""
+    if len(report.class_names) < 3:
+        return None
+    recall = {name: report.classes[name]["recall"] for name in report.class_names}
+    ranked = sorted(
+        (name for name in recall if recall[name].value == recall[name].value), key=lambda name: recall[name].value
+    )
+    rows = [
+        (name, str(recall[name]).partition(" ("), *(round(100 * part, 1) for part in _bar(recall[name])))
+        for name in ranked[:_FIRST]
+    ]
+    means = [(one.label, one.shown(report.means[one.name])) for one in metrics.table("classes") if one.name in _ON_TOP]
+    return {"means": means, "rows": rows, "more": len(ranked) - len(rows)}
+
+
+_ON_TOP = ("f1_score", "recall")
+
+
+def _bar(share: Any) -> tuple[float, float, float]:
+    """Length of a bar, and start and length of its interval, as shares of the whole."""
+    return share.value, share.low, share.high - share.low
+
+
+def _matrix(report: Report) -> list[tuple[str, list[tuple[str, float]]]]:
+    """A row for each true class: counts, and their shares of it."""
+    shares = report.confusion / np.maximum(report.confusion.sum(axis=1, keepdims=True), 1)
+    blank = len(report.class_names) > _FEW
+    return [
+        (name, [("" if blank and not n else f"{n:,}", round(float(share), 3)) for n, share in zip(*row, strict=True)])
+        for name, *row in zip(report.class_names, report.confusion.tolist(), shares, strict=True)
+    ]
+
+
+def _confused(report: Report) -> list[list[str]] | None:
+    """Which class is called which, the most frequent first; two classes need no list."""
+    off = report.confusion * (1 - np.eye(len(report.confusion), dtype=int))
+    order = np.argsort(-off, axis=None, kind="stable")[:_PAIRS]
+    pairs = [divmod(int(place), len(off)) for place in order]
+    names, totals = report.class_names, report.confusion.sum(axis=1)
+    rows = [
+        [names[i], names[j], f"{off[i, j]:,}", f"{100 * off[i, j] / totals[i]:.0f} %"] for i, j in pairs if off[i, j]
+    ]
+    if len(names) < 3 or not rows:
+        return None
+    return [["what it is", "what it is called", "times", "of its images"], *rows]
 
 
 def _place(path: Path) -> str:
@@ -187,15 +240,19 @@ def _run(report: Report, training: Training) -> dict[str, Any]:
         "training": run,
         "facts": _facts(run, report.class_names),
         "steps": run.get("next_steps", []),
-        "doubtful": [
-            {"said": said, "file": _place(path), "pictures": [figures.thumbnail(decode(path, figures.SHOWN), said)]}
-            for path, said in training.doubtful
-        ],
+        "doubtful": [_seen(*one) for one in training.doubtful],
+        "unlike": [_seen(*one) for one in training.unlike],
+        "learning": figures.optional(figures.learning)((run["advice"]["more_photos"] or {}).get("curve", [])),
         "history": figures.optional(figures.training)(training.curves),
         "changed": _changed(run["photos"]),
         "cost": _cost(run["wall_seconds"]),
         "memory": _peak_memory(),
     }
+
+
+def _seen(path: Path, said: str) -> dict[str, Any]:
+    picture = figures.thumbnail(decode(path, figures.SHOWN), f"Photo: {said}")
+    return {"said": said, "file": _place(path), "pictures": [picture]}
 
 
 def _facts(run: dict[str, Any], classes: Sequence[str]) -> list[tuple[str, str]]:

@@ -78,10 +78,12 @@ def text(report: Report) -> str:
         lines += [*_table(rows), ""]
     if report.groups:
         lines += [*_table(group_rows(report)), ""]
-    if report.n_mistakes:
-        lines.append(f"{report.n_mistakes:,} mistakes, the {len(report.mistakes)} most confident ones:")
-    else:
+    if not report.n_mistakes:
         lines.append("no mistakes")
+    elif report.n_mistakes == 1:
+        lines.append("1 mistake:" if report.mistakes else "1 mistake")
+    else:
+        lines.append(f"{report.n_mistakes:,} mistakes, the {len(report.mistakes)} most confident ones:")
     lines += [
         f"  {one.confidence:6.1%} {one.prediction}, is {one.label}: {one.path.name} (image {one.index})"
         for one in report.mistakes

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 STATIC = ROOT / "book" / "_static"
 WIDTH, FRAME = 1080, 2  # pixels of a picture, and of the line around it: the page is white, and so is README
 LARGEST = 150_000  # bytes
-COLOURS = 256
+COLOURS = 128
 SPECIES, SEED, SIDE = "dog", 6, 640  # of the sketch that is dropped
 PATIENCE = 60  # seconds
 
@@ -41,12 +41,13 @@ REPORT_WIDTH = """
 const table = document.querySelector("table").getBoundingClientRect();
 return Math.ceil(table.right + table.left);
 """
-# As far as the captions of the labels in doubt.
+# As far as the captions of the labels in doubt: of the second row, so that the learning curve beside them is whole.
 REPORT_HEIGHT = """
 const [, doubtful] = document.querySelectorAll(".photos"); // after a right and a wrong answer at the top
 const boxes = [...doubtful.querySelectorAll("figure")].map((figure) => figure.getBoundingClientRect());
-const first = boxes.filter((box) => box.top === boxes[0].top);
-return Math.floor(Math.max(...first.map((box) => box.bottom)) + scrollY + 15);
+const [, second] = new Set(boxes.map((box) => box.top));
+const rows = boxes.filter((box) => box.top <= second);
+return Math.floor(Math.max(...rows.map((box) => box.bottom)) + scrollY + 15);
 """
 DROP_WIDTH = 640
 DROP_HEIGHT = "return Math.ceil(document.querySelector('#answer').getBoundingClientRect().bottom + scrollY + 24)"

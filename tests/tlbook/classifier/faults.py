@@ -3,8 +3,9 @@
     python tests/tlbook/classifier/faults.py [--kills 50] [--flips 30] [--disks 20] [--seed 0]
 
 - ``kills``: `tlbook train` is killed at random moments and continued; the numbers must be those of an unbroken run.
-- ``flips``: a bit is flipped in every file that is written and read back: a result, what is cached, the state of a run. The file
-  is refused, or made anew with the same numbers, or the bit is one on which nothing depends.
+- ``flips``: a bit is flipped, so many times, in every file that is written and read back: those of a result, all that is cached,
+  all that is in the state of a run. The file is refused, or made anew with the same numbers, or the bit is one on which nothing
+  depends.
 - ``disks``: no file can grow beyond a limit, as on a full disk; afterwards the same call ends as if nothing had been.
 - Two runs for one result at once: both end with it.
 
@@ -13,6 +14,7 @@ has imported everything, since importing takes longer than training here.
 """
 
 import argparse
+import functools
 import json
 import operator
 import os
@@ -32,15 +34,18 @@ import numpy as np
 
 from tests.tlbook.classifier.folders import OPTIONS, hard_folders
 from tlbook import classifier, features
-from tlbook.classifier import InputError, choice, photos, training
+from tlbook.classifier import InputError, choice, photos, stages, training
 from tlbook.classifier.metrics_file import FILES
 from tlbook.features import engines
 
 REFUSED = 3  # exit status of a child whose run ended with InputError
 
 
-def begin(place: Path, most: int | None = None) -> int:
-    """Start a run in a process of its own, which ends when the run does; no file of it may be larger than so many bytes."""
+def begin(place: Path, most: int | None = None, unwritten: bool = False) -> int:
+    """Start a run in a process of its own, which ends when the run does.
+
+    No file of it may be larger than so many bytes; unwritten, it ends when all is computed and nothing of the result is written.
+    """
     sys.stdout.flush()
     process = os.fork()
     if process == 0:
@@ -50,6 +55,8 @@ def begin(place: Path, most: int | None = None) -> int:
             if most is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+            if unwritten:
+                stages.Stages._write = lambda *_: os._exit(0)  # type: ignore[assignment,method-assign]
             training.train(place.parent / "photos", place / "result", strategy="lp-ft", **OPTIONS)
             status = 0
         except InputError as error:
@@ -149,7 +156,7 @@ def flips(root: Path, expected: dict, times: int, draw: random.Random) -> None:
         return "refused"
 
     for name in FILES:  # first, since a process that has used Keras should not fork
-        flipped(result / name, max(1, times // 5), draw, again)
+        flipped(result / name, times, draw, again)
 
     images = np.random.default_rng(0).integers(0, 256, (8, OPTIONS["input_size"], OPTIONS["input_size"], 3), np.uint8)
     right = classifier.load(result / "model.keras").logits(images, progress=False)
@@ -171,7 +178,7 @@ def flips(root: Path, expected: dict, times: int, draw: random.Random) -> None:
     engine = "keras" if engines.missing_packages() else "onnxruntime"
     known = features.extract(backbone, given, progress=False, engine=engine)
 
-    def extract() -> str:
+    def extract(graph: bool) -> str:
         engines._SESSIONS.clear()
         for path in (place / "cache" / "features").glob("*.npz"):
             if graph:  # else the graph is not asked for
@@ -182,29 +189,46 @@ def flips(root: Path, expected: dict, times: int, draw: random.Random) -> None:
 
     for graph, pattern in ((False, "features/*.npz"), (True, "features/graphs/*.onnx")):
         for path in sorted((place / "cache").glob(pattern)):
-            flipped(path, max(1, times // 10) if graph else times, draw, extract)
+            flipped(path, times, draw, functools.partial(extract, graph))
 
 
-def states(root: Path, expected: dict, seconds: float, times: int, draw: random.Random) -> None:
-    """Flips in what a killed run left."""
+def repeated(root: Path, expected: dict, times: int, draw: random.Random) -> None:
+    """Flips in all that is cached, at once, before a run that finds everything there."""
+    place = root / "repeated"
     for number in range(times):
-        place = root / f"state-{number}"
-        place.mkdir()
-        process = begin(place)
-        time.sleep(seconds * draw.uniform(0.3, 0.95))
-        os.kill(process, signal.SIGKILL)
-        ended(process)
-        state = [
-            path
-            for path in (place / "result.unfinished").rglob("*")
-            if path.is_file() and path.stat().st_size and path.name != "lock"
-        ]
-        for path in state:
+        shutil.copytree(root / "unbroken" / "cache", place / "cache")
+        cached = [path for path in (place / "cache").rglob("*") if path.is_file() and path.stat().st_size]
+        for path in cached:
             flip(path, draw)
         whole(place)
         assert_same(place, expected)
         shutil.rmtree(place)
-        print(f"flips in {sorted(path.name for path in state)} of a killed run: the same metrics", flush=True)
+        if not number:
+            print(f"flips in {sorted(path.suffix for path in cached)}, {times} times, then a run each:", flush=True)
+    print("  the same metrics", flush=True)
+
+
+def states(root: Path, expected: dict, times: int, draw: random.Random) -> None:
+    """Flips in what a run left that ended when all was computed: in what says whose it is, and in all the rest at once."""
+    left = root / "state" / "left"
+    left.mkdir(parents=True)
+    (root / "state" / "photos").symlink_to(root / "photos")
+    ended(begin(left, unwritten=True))
+    for alone in (True, False):
+        for number in range(times):
+            place = root / f"state-{number}"
+            shutil.copytree(left, place)
+            state = [
+                path
+                for path in (place / "result.unfinished").rglob("*")
+                if path.is_file() and path.stat().st_size and path.name != "lock" and (path.name == "run.json") == alone
+            ]
+            for path in state:
+                flip(path, draw)
+            whole(place)
+            assert_same(place, expected)
+            shutil.rmtree(place)
+        print(f"{times} times flips in {sorted(path.name for path in state)}: the same metrics", flush=True)
 
 
 def disks(root: Path, expected: dict, times: int, draw: random.Random) -> None:
@@ -248,8 +272,9 @@ def main() -> None:
         together(root, expected)
         kills(root, expected, seconds, wanted.kills, draw)
         disks(root, expected, wanted.disks, draw)
-        states(root, expected, seconds, wanted.flips // 3, draw)
-        if wanted.flips:  # last, since it uses Keras in this process
+        if wanted.flips:  # last, since the last of them use Keras in this process
+            states(root, expected, wanted.flips, draw)
+            repeated(root, expected, wanted.flips, draw)
             flips(root, expected, wanted.flips, draw)
 
 

@@ -614,6 +614,17 @@ def wide(config):
     last["config"]["units"], last["build_config"]["input_shape"] = 2**14, [None, 2**14]
 
 
+def another_layer(name, channels=2**14, **given):
+    """A change of a configuration: its head becomes another layer, on so many channels."""
+
+    def change(config):
+        last = config["config"]["layers"][-1]
+        last["class_name"], last["build_config"]["input_shape"] = name, [None, 8, 8, channels]
+        last["config"] = {"name": "logits", "trainable": True, "dtype": "float32", **given}
+
+    return lambda members: edit(members, change, "config.json", sign=True)
+
+
 def bomb(members, compression):
     """Weights of a few kilobytes with one array of 400 MB: packed zeros, or never written at all."""
     with tempfile.TemporaryDirectory() as folder:
@@ -664,6 +675,23 @@ MODELS = {
         "asks for a layer of 1,000,000",
     ),
     "layers of a gigabyte": (lambda m: edit(m, wide, "config.json", sign=True), "asks for 1,07[0-9] MB of layers"),
+    "a depthwise layer of gigabytes": (
+        another_layer("DepthwiseConv2D", 512, kernel_size=[2**10, 2**10], depth_multiplier=1),
+        "asks for 2,14[0-9] MB of layers",
+    ),
+    "an embedding of a gigabyte": (
+        another_layer("Embedding", input_dim=2**14, output_dim=2**14),
+        "asks for 1,07[0-9] MB of layers",
+    ),
+    "a product of a gigabyte": (
+        another_layer("EinsumDense", equation="ab,bc->ac", output_shape=[2**14]),
+        "asks for 1,07[0-9] MB of layers",
+    ),
+    "a recurrent layer of gigabytes": (another_layer("LSTM", units=2**14), "asks for 1,07[0-9] MB of layers"),
+    "attention of a gigabyte": (
+        another_layer("MultiHeadAttention", 64, num_heads=2**14, key_dim=2**14),
+        "asks for 1,07[0-9] MB of layers",
+    ),
     "a layer that does not say what it takes": (
         lambda m: edit(m, lambda v: v["config"]["layers"][-1].pop("build_config"), "config.json", sign=True),
         "a layer does not say what it takes",

@@ -3,8 +3,13 @@
 import http.client
 import io
 import json
+import os
 import re
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -15,6 +20,7 @@ import pytest
 from tests.tlbook.classifier.folders import CONVERTED, LEFT_OUT, OPTIONS, TAKEN, class_folders, data, picture, served
 from tlbook import classifier, cli
 from tlbook.classifier import InputError, PhotoServer, serving
+from tools import ROOT
 
 NAMES = ("cat", "dog", "<i>fox")
 
@@ -97,6 +103,7 @@ def test_the_page_asks_nothing_of_anybody_else(server):
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "connect-src 'self'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff" and headers["Cache-Control"] == "no-store"
+    assert "/* look.css */" not in text and "--bar: #0072b2" in text  # the colours of the report
     assert not re.search(r"\b(cat|dog|fox)\b", text)  # names come as data and become text, never markup
 
 
@@ -369,6 +376,38 @@ def test_serve_until_interrupted(result, monkeypatch, capsys):
     assert re.fullmatch(r"drop photos on http://127\.0\.0\.1:\d+/ \(Ctrl\+C ends it\)", said[0]) and said[1] == "ended"
     assert cli.main(["serve", str(result.model), "--port", "0"]) == 0
     assert "drop photos on" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", ["graph", "Keras", "background"])
+def test_a_signal_ends_the_command_cleanly(result, tmp_path, number, by):
+    """Ctrl-C is how it is meant to end; after SIGTERM a service manager expects to see that signal. Neither is an abort."""
+    model = tmp_path / "model.keras"
+    shutil.copy(result.model, model)
+    if by != "Keras":
+        shutil.copy(result.folder / "model.onnx", tmp_path / "model.onnx")
+    command = [sys.executable, "-m", "tlbook.cli", "serve", str(model), "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        start_new_session=True,
+        # as a shell starts what it is to run in the background
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if by == "background" else None,
+    ) as process:
+        said = []
+        while not (said and said[-1].startswith("drop photos on ")):
+            said.append(process.stderr.readline())
+            assert said[-1], said
+        url = said[-1].split()[3]
+        with urllib.request.urlopen(url, timeout=60) as page:
+            assert page.status == 200
+        process.send_signal(number)
+        rest = process.stderr.read().splitlines()
+        assert (process.wait(60), rest) == ((0, ["ended"]) if number == signal.SIGINT else (-signal.SIGTERM, []))
 
 
 def test_a_classifier_in_memory_will_do(result):

@@ -219,6 +219,27 @@ def test_a_folder_of_somebody_else(odd, tmp_path, monkeypatch, method, use):
         calls[use]()
 
 
+@posix
+@pytest.mark.parametrize(
+    "words", [["predict", "{model}", "{photo}"], ["evaluate", "{model}", "{photo}"], ["serve", "{model}"]]
+)
+def test_a_model_of_somebody_else_is_named(odd, tmp_path, monkeypatch, capsys, words):
+    """Not taken for output that could not be written."""
+    _, photos = odd
+    names = {"model": tmp_path / "secret" / "model.keras", "photo": photos}
+    real = os.stat
+
+    def refuse(path, *args, **options):
+        if "secret" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert cli.main(["--quiet", *(word.format(**names) for word in words)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "secret/model.keras cannot be used (Permission denied)" in line
+
+
 # ---- what may be given ----
 
 

@@ -269,14 +269,68 @@ def test_the_page_speaks_of_things_once_and_in_order(full):
     assert words.split("Versions")[0].count("sha256") == 0 and full.fingerprint in words.split("Versions")[1]
     body = source.split("<body>")[1]
     assert body.split("<h2>")[0].count(str(full.accuracy)) == 1  # in the heading
+    assert f"F1 {full.means['f1_score']}" in words.split("Classes")[0]
     first = full.mistakes[0]
     said = f"called {first.prediction} ({100 * first.confidence:.1f} %), is {first.label}"
     assert said in words and f"{first.path.parent.name}/{first.path.name} (image {first.index})" in words
     assert not re.search(r"\d%", "".join(parsed(body.split("</body>")[0]).said))  # percentages are written in one way
-    boxes = re.findall(r'<div class="wide"[^>]*>', source)
+    boxes = re.findall(r'<div class="wide[^>]*>', source)
     assert len(boxes) == source.count("<table>") and all(
         'tabindex="0"' in one and "aria-label=" in one for one in boxes
     )
+
+
+def test_classes_that_are_found_least_stand_first(folder):
+    """On the first screen are the means, and the classes of the lowest recall with their intervals; two classes need none."""
+    labels = np.arange(60) % 10
+    logits = 9.0 * np.eye(10)[labels]
+    logits[labels == 7] = 9.0 * np.eye(10)[2]  # always called the third
+    logits[np.flatnonzero(labels == 4)[:3]] = 9.0 * np.eye(10)[0]  # half of them called the first
+    found = report.evaluate(logits, a_split(folder, labels, classes=tuple("abcdefghij")))
+    first = page._first(found)
+    assert [(name, value[0]) for name, value, *_ in first["rows"]][:3] == [
+        ("h", "0.0 %"),
+        ("e", "50.0 %"),
+        ("a", "100.0 %"),
+    ]
+    assert len(first["rows"]) + first["more"] == 10 and ("F1", str(found.means["f1_score"])) in first["means"]
+    for name, value, length, start, wide in first["rows"]:
+        recall = found.classes[name]["recall"]
+        assert "".join(value) == str(recall)
+        assert (length, start, start + wide) == pytest.approx(
+            [100 * x for x in (recall.value, recall.low, recall.high)], abs=0.11
+        )
+    words = " ".join(parsed(page.html(found)).said).split("Classes")[0]
+    assert "the lowest of 10 classes" in words and str(found.means["recall"]) in words
+    two = report.evaluate(logits[:, :2], a_split(folder, labels % 2, classes=("a", "b")))
+    assert page._first(two) is None and page._confused(two) is None
+
+
+def test_the_confusion_matrix_and_the_pairs_that_are_confused(folder):
+    labels = np.arange(60) % 20
+    logits = 9.0 * np.eye(20)[labels]
+    logits[labels == 3] = 9.0 * np.eye(20)[5]
+    logits[np.flatnonzero(labels == 8)[:1]] = 9.0 * np.eye(20)[9]
+    names = tuple(f"class number {k}" for k in range(20))
+    found = report.evaluate(logits, a_split(folder, labels, classes=names))
+    matrix = page._matrix(found)
+    assert [name for name, _ in matrix] == list(names)
+    assert dict(matrix)["class number 8"][8:10] == [("2", 0.667), ("1", 0.333)]
+    assert {count for _, row in matrix for count, _ in row} == {
+        "",
+        "1",
+        "2",
+        "3",
+    }  # zeros of so many classes are left out
+    assert page._confused(found)[1:] == [
+        ["class number 3", "class number 5", "3", "100 %"],
+        ["class number 8", "class number 9", "1", "33 %"],
+    ]
+    source = page.html(found)
+    parsed(source)
+    assert source.count('class="on"') == 20 and "matrix many" in source
+    few = report.evaluate(logits[:, :3], a_split(folder, labels % 3))
+    assert "0" in {count for _, row in page._matrix(few) for count, _ in row} and "matrix many" not in page.html(few)
 
 
 def test_figures_of_classes_that_the_font_or_the_figure_cannot_hold(folder, recwarn):
@@ -284,8 +338,10 @@ def test_figures_of_classes_that_the_font_or_the_figure_cannot_hold(folder, recw
     labels = np.arange(60) % 8
     found = report.evaluate(random_logits(labels, 8), a_split(folder, labels, classes=names))
     words = " ".join(parsed(page.html(found)).said)
+    assert "of 8 classes those with the smallest area" in words
+    found = report.evaluate(random_logits(labels % 6, 6), a_split(folder, labels % 6, classes=names[:6]))
+    words = " ".join(parsed(page.html(found)).said)
     assert "class 2 is 犬" in words and "class 1 is _cat" in words
-    assert "of 8 classes those with the smallest area" in words and "Shares of the true class" in words
     assert not [str(one.message) for one in recwarn if issubclass(one.category, UserWarning)]
 
 
@@ -382,6 +438,15 @@ def test_what_the_data_do_not_tell_is_noted(folder):
     assert any("no width" in note for note in found.notes)
     assert any("fewer than 30 images" in note for note in found.notes)
     assert "no mistakes" in str(found) and "no mistakes" in page.html(found)
+
+
+@pytest.mark.parametrize(("shown", "said"), [(12, "1 mistake:"), (0, "1 mistake")])
+def test_one_mistake_is_no_plural(folder, shown, said):
+    labels = np.arange(20) % 3
+    logits = 8 * np.eye(3)[labels]
+    logits[0] = [0, 8, 0]
+    found = report.evaluate(logits, a_split(folder, labels), mistakes=shown)
+    assert said in str(found).splitlines() and "1 mistakes" not in str(found) + page.html(found)
 
 
 def test_confidence_and_number_of_mistakes(folder):
