@@ -42,9 +42,12 @@ def _grey(image: NDArray[Any], side: int) -> NDArray[np.float64]:
     return np.asarray(grey, dtype=np.float64)
 
 
-def _bits(grey: NDArray[np.float64], frequencies: int) -> NDArray[np.bool_]:
-    # rounded, since a flat image must give zeros and not the noise of the arithmetic
-    spectrum = np.round(fft.dctn(grey, type=2), 6)[:frequencies, :frequencies]
+def _spectrum(grey: NDArray[np.float64], frequencies: int) -> NDArray[np.float64]:
+    """The lowest frequencies; rounded, since a flat image must give zeros and not the noise of the arithmetic."""
+    return np.round(fft.dctn(grey, type=2), 6)[:frequencies, :frequencies]
+
+
+def _bits(spectrum: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (spectrum > np.median(spectrum)).ravel()
 
 
@@ -77,7 +80,7 @@ def perceptual_hash(image: ArrayLike, *, frequencies: int = 8) -> NDArray[np.boo
         raise ValueError(
             f"an image is uint8 of shape (height, width, 3) or (height, width); got {image.dtype} of shape {image.shape}"
         )
-    return _bits(_grey(image, _OVERSAMPLING * _frequencies(frequencies)), frequencies)
+    return _bits(_spectrum(_grey(image, _OVERSAMPLING * _frequencies(frequencies)), frequencies))
 
 
 def _frequencies(value: int) -> int:
@@ -120,10 +123,11 @@ def _hashes(
     """Packed hashes, and those of the mirrored images: uint64 (n, words) each."""
     width = 8 * -(-(frequencies**2) // 64)
     upright, mirrored = np.zeros((n, width), np.uint8), np.zeros((n, width), np.uint8)
+    odd = (-1.0) ** np.arange(frequencies)  # of a mirrored image the odd frequencies are negative
     for index, image in enumerate(images):
-        grey = _grey(image, _OVERSAMPLING * frequencies)
-        for packed, picture in ((upright, grey), (mirrored, grey[:, ::-1])):
-            bits = np.packbits(_bits(picture, frequencies))
+        spectrum = _spectrum(_grey(image, _OVERSAMPLING * frequencies), frequencies)
+        for packed, sign in ((upright, 1), (mirrored, odd)):
+            bits = np.packbits(_bits(spectrum * sign))
             packed[index, : len(bits)] = bits
     return upright.view(np.uint64), mirrored.view(np.uint64)
 

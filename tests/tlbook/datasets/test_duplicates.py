@@ -117,6 +117,18 @@ def test_every_pair_is_compared_in_every_bit(frequencies, block, monkeypatch):
     assert len(pairs_of(turned, upright, frequencies**2)) == 30 * 29 / 2
 
 
+@pytest.mark.parametrize("frequencies", [6, 8, 16])
+def test_the_hash_of_a_mirrored_image_is_that_of_its_mirror_image(frequencies):
+    side = 4 * frequencies  # else shrinking rounds the two differently
+    images = [
+        *np.random.default_rng(1).integers(0, 256, (20, side, side, 3), np.uint8),
+        np.full((side, side, 3), 7, np.uint8),
+    ]
+    _, turned = module._hashes(iter(images), len(images), frequencies)
+    for bits, image in zip(np.unpackbits(turned.view(np.uint8), axis=1), images, strict=True):
+        np.testing.assert_array_equal(bits[: frequencies**2], perceptual_hash(image[:, ::-1], frequencies=frequencies))
+
+
 def pairs_of(one, other, distance):
     """What the search finds, and that each array holds each pair once."""
     found = [
