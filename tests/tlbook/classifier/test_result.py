@@ -283,7 +283,8 @@ def test_the_default_says_what_it_leaves_out_and_what_the_measurement_was():
     assert "--strategy top would fine-tune the last stage" in reason and "not shown to be better" in reason
     for network, (gap, low, high) in strategy.MEASURED.items():
         assert low <= 0 < high  # else the sentence is wrong
-        assert f"{100 * gap:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}) with {network}" in reason
+        low, high, gap = (f"{100 * value:.1f}".replace("-", "−") for value in (low, high, gap))
+        assert f"{gap} points ({low} to {high}) with {network}" in reason
 
 
 @pytest.mark.parametrize("size", [10, 2**30])
