@@ -89,7 +89,9 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def fresh(script: str, *arguments: object, count: int | None = None, cache: Path | None = None) -> dict:
+def fresh(
+    script: str, *arguments: object, count: int | None = None, cache: Path | None = None, package: Path = ROOT
+) -> dict:
     """Run a script of this folder in a process of its own and return what it reported.
 
     Parameters
@@ -102,6 +104,8 @@ def fresh(script: str, *arguments: object, count: int | None = None, cache: Path
         Cores to use; all by default. Where the system can, the process is held to them.
     cache : Path, optional
         Its ``TLBOOK_CACHE``.
+    package : Path
+        Folder that holds the package.
     """
     count = count or len(cores())
     environment = {
@@ -111,7 +115,7 @@ def fresh(script: str, *arguments: object, count: int | None = None, cache: Path
         "OMP_NUM_THREADS": str(count),
         "OPENBLAS_NUM_THREADS": str(count),
         "TF_NUM_INTRAOP_THREADS": str(count),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")])),
     }
     if cache is not None:
         environment["TLBOOK_CACHE"] = str(cache)

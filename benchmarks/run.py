@@ -1,11 +1,12 @@
 """Other people's recipes and ours, and how fast the network could be: each measured run a fresh process.
 
-    python benchmarks/run.py [--dataset photos|sketches] [--only recipes|throughput] [--seeds 0 1 2] [--recipes NAME …]
+    python benchmarks/run.py [--dataset photos|sketches] [--only recipes|throughput|versions] [--seeds 0 1 2] [--recipes NAME …]
 
-Writes book/results/recipes-photos.json and throughput-photos.json (for the sketches recipes.json and throughput.json, the
-recipes with a fifth of their epochs); interrupted and called again, it goes on where it was, and several may fill one file, each
-with recipes or seeds of its own. The photos need TLBOOK_DATA or a network. A recipe is held to one core, so that its processor
-seconds mean the same beside other work; the throughput wants a machine that does nothing else.
+Writes book/results/recipes-photos.json, throughput-photos.json and, by versions.py, versions-photos.json (for the sketches
+recipes.json and throughput.json, the recipes with a fifth of their epochs); interrupted and called again, it goes on where it
+was, and several may fill one file, each with recipes or seeds of its own. The photos need TLBOOK_DATA or a network. A recipe is
+held to one core, so that its processor seconds mean the same beside other work; the throughput wants a machine that does nothing
+else.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from measure import cores, fresh
 from recipes import RECIPES
+from versions import versions
 
 from tlbook import _files, backbones, results
 
@@ -188,7 +190,7 @@ def large_folders(recorder, dataset: str, name: str, everything: int, many: int,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=("photos", "sketches"), default="photos")
-    parser.add_argument("--only", choices=("recipes", "throughput"))
+    parser.add_argument("--only", choices=("recipes", "throughput", "versions"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
     parser.add_argument(
         "--recipes", nargs="+", default=["ours", *RECIPES], metavar="RECIPE", choices=["ours", *RECIPES]
@@ -203,10 +205,12 @@ def main() -> None:
     options = parser.parse_args()
     if (options.share or options.images) and not options.folder:
         parser.error("a trial is not kept in book/results: give --folder too")
-    if options.only != "throughput":
+    if options.only in (None, "recipes"):
         recipes(options)
-    if options.only != "recipes":
+    if options.only in (None, "throughput"):
         throughput(options.dataset, options.folder, options.many)
+    if options.only == "versions" or (options.only is None and options.dataset == "photos"):
+        versions(options.folder)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="pretrained network (default: the most accurate that is available)",
     )
-    train.add_argument("--strategy", default="auto", choices=("probe", "top", "lp-ft", "auto"))
+    train.add_argument(
+        "--strategy",
+        default="auto",
+        choices=("probe", "top", "lp-ft", "auto"),
+        help="a linear probe on the network as it is (default, auto), then its last stage fine-tuned, or all of it",
+    )
     train.add_argument("--test", metavar="FOLDER2", help="other photos of the same classes, to test on")
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--near-duplicates", default="drop", choices=("drop", "report", "ignore"))

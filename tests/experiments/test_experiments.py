@@ -17,7 +17,7 @@ from tlbook import evaluation, results
 from tlbook.results.rows import row_key
 
 SWEEPS = [(name, dataset) for dataset in runner.DATASETS for name in runner.names(dataset)]
-BENCHMARKS = {"recipes-photos", "throughput-photos"}
+BENCHMARKS = {"recipes-photos", "throughput-photos", "versions-photos"}
 
 
 def test_every_record_has_its_sweep():
@@ -207,3 +207,25 @@ def test_a_rate_of_the_headline_lies_inside_the_grid(monkeypatch):
     monkeypatch.setitem(headline.GRIDS, "head only", [3e-3, 1e-2, 3e-2])  # the best of the record is 3e-3
     with pytest.raises(ValueError, match=r"head only is best at 0\.003, an end of its grid"):
         headline.chosen("head only")
+
+
+def test_what_tlbook_says_of_the_top_is_what_was_planned_and_measured():
+    pytest.importorskip("tensorflow")
+    from experiments import top
+    from tlbook.classifier import strategy
+
+    assert strategy.TOP == top.chosen()
+    assert strategy.TRAINED == top.TEST_TRAIN
+    for network, test in zip(top.NETWORKS, top.comparisons(), strict=True):
+        found = (test.difference.value, test.difference.low, test.difference.high)
+        assert strategy.MEASURED[network] == pytest.approx(found, abs=5e-4)
+        assert test.winner is None  # else it would be tried by default
+
+
+def test_a_plan_that_is_not_complete_chooses_nothing(monkeypatch):
+    pytest.importorskip("tensorflow")
+    from experiments import top
+
+    monkeypatch.setattr(top, "PLANNED", range(4))
+    with pytest.raises(ValueError, match="the plan is not complete"):
+        top.chosen()

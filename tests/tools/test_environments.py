@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+import types
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tools import ROOT
-from tools.env import lock
+from tools.env import lock, setup_env
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -67,3 +69,21 @@ def test_the_lock_holds_every_package_at_a_version_that_both_admit():
 def test_each_package_is_locked_once():
     lines = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert len(lines) == len(set(lines)) > 100
+
+
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_bytecode_is_compiled_at_installation(has_uv, monkeypatch):
+    """Else every start of TensorFlow compiles anew where bytecode may not be written; pip compiles unless told not to."""
+    calls = []
+
+    def run(command, **keywords):
+        calls.append(command)
+        return types.SimpleNamespace(returncode=0 if has_uv or len(calls) > 1 else 1)
+
+    monkeypatch.setattr(setup_env.subprocess, "run", run)
+    setup_env.install("python")
+    installing = [command for command in calls[1:] if "install" in command]
+    assert len(installing) == 2
+    for command in installing:
+        assert ("uv" in command) == ("--compile-bytecode" in command) == has_uv
+        assert "--no-compile" not in command

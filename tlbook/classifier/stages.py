@@ -107,7 +107,7 @@ class Stages:
         with self.state.timed("probe"):
             probe, fitted = self._probe(features)
         labels = self.photos.splits["validation"].labels
-        kept, fitted, why = strategy.decide(self.options["strategy"], labels, fitted, lambda: self._tuned(probe))
+        kept, fitted, why = strategy.decide(self.options["strategy"], fitted, lambda: self._tuned(probe))
         self.say(f"strategy {kept}: {why['reason']}")
         temperature, note = strategy.calibrate(fitted, labels)
         self.notes += [note] if note else []

@@ -129,11 +129,11 @@ class Split:
     def thumbnails(self, side: int) -> Iterator[NDArray[np.uint8]]:
         """All images in order, side by side pixels, or larger where such are kept: each is decoded once where it can be."""
 
-        def one(index: int) -> NDArray[np.uint8]:
-            kept = None if self.kept is None else self.kept[index]
-            return kept if kept is not None and len(kept) >= side else self.image(index, side)
-
-        return in_order(one, range(len(self)))
+        kept = self.kept or [None] * len(self)
+        missing = [index for index, pixels in enumerate(kept) if pixels is None or len(pixels) < side]
+        decoded = in_order(lambda index: self.image(index, side), missing)
+        for pixels in kept:
+            yield next(decoded) if pixels is None or len(pixels) < side else pixels
 
     def _decoded(self, size: int, ahead: int | None = None) -> Generator[NDArray[np.uint8], None, None]:
         """All images in order, by several threads a bounded number ahead."""
