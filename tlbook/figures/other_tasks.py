@@ -52,7 +52,7 @@ def ordered_confusion(matrix: ArrayLike, class_names: Sequence[str], order: Arra
         panel.set_xticks([])
         panel.grid(False)
         panel.spines[:].set_visible(False)
-        panel.set(title=title, xlabel="predicted, in the same order")
+        panel.set(title=title, xlabel="predicted class")
     axes[0, 0].set_ylabel("true class")
     bar = figure.colorbar(image, ax=axes, location="bottom", label="share of the true class (%)", shrink=0.5, aspect=40)
     percent_axis(bar.ax, "x")
