@@ -36,9 +36,10 @@ def score_histograms(panels: Mapping[str, tuple[Mapping[str, ArrayLike], float]]
     for axes, (title, (sets, threshold)) in zip(row, panels.items(), strict=True):
         some(sets, f"score_histograms, {title}", "set of images")
         every = np.concatenate([np.asarray(values, float) for values in sets.values()])
-        edges = np.linspace(*np.quantile(every, [0.01, 0.99]), bins + 1)
+        low, high = (float(np.quantile(every, share)) for share in (0.01, 0.99))
+        edges = np.linspace(low, high, bins + 1)
         for (name, values), look in zip(sets.items(), looks(len(sets)), strict=True):
-            inside = np.clip(np.asarray(values, float), edges[0], edges[-1])
+            inside = np.clip(np.asarray(values, float), low, high)
             line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 2}
             axes.hist(inside, edges, density=True, histtype="step", label=name, **line)
         axes.axvline(threshold, **DOTTED, label="threshold")
