@@ -242,25 +242,13 @@ def randomised(m: Material, end: str, k: int, images: int, seed: int) -> dict:
     try:
         drawn = transfer.randomise(m.backbone, layers=layers, seed=seed) if layers else 0
         view = m.few(m.images(), images, 0, share=True)
-        renew_statistics(m.backbone.model, view[0][0])
+        # The old statistics belong to the old weights: with them a stage would often hand on nothing, for want of scale, and
+        # the experiment would show that alone.
+        m.backbone.model.set_weights(transfer.adapt_batch_norm(m.backbone, view[0][0]).get_weights())
         train, validation, test = ((m.extract(x), y) for x, y in view)
     finally:
         m.backbone.model.set_weights(kept)
     return methods.values(methods.probe(train, validation), test) | {"random_parameters": drawn}
-
-
-def renew_statistics(model: keras.Model, images: np.ndarray) -> None:
-    """Moving statistics become those of the images: the old ones belong to the weights there were before.
-
-    Without this a stage would often hand on nothing, for want of scale, and the experiment would show that alone.
-    """
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    before = [(layer.trainable, layer.momentum) for layer in norms]
-    for layer in norms:
-        layer.trainable, layer.momentum = True, 0.0
-    model(images.astype("float32"), training=True)
-    for layer, (trainable, momentum) in zip(norms, before, strict=True):
-        layer.trainable, layer.momentum = trainable, momentum
 
 
 def head(m: Material, hidden: tuple[int, ...], images: int, seed: int) -> dict:
@@ -290,10 +278,8 @@ def peak_memory(m: Material, method: str, images: int) -> dict:
 def source(m: Material, method: str, task: str, stage: str, seed: int) -> dict:
     network, accuracy = small_networks.network(task, seed)
     sets = small_networks.release()
-    if method.endswith(MEASURED):  # of a copy: other rows start from the network as it is
-        weights, network = network.get_weights(), keras.models.clone_model(network)
-        network.set_weights(weights)
-        renew_statistics(network, sets["train"][0])
+    if method.endswith(MEASURED):
+        network = transfer.adapt_batch_norm(network, sets["train"][0])
     body = small_networks.body(network)
     layer = None if stage == "-" else stage
     at = {name: (features.extract(body, x, layer=layer, cache=False), y) for name, (x, y) in sets.items()}

@@ -6,7 +6,7 @@ come that is unknown is not known either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -258,8 +258,9 @@ def rejection(
         Scores of images of other classes.
     groups : array_like, shape (m,), optional
         What each unknown image belongs to (a species, the picture that it was cut from). Then ``false_accepts`` and
-        ``auroc`` are means over groups, each counted once, with a t-interval over the groups, cut at 0 and 1: it speaks
-        of other groups, where an interval over images speaks of other images of these. ``n`` is the number of groups.
+        ``auroc`` are means over groups, each counted once, with a t-interval over the groups, cut at 0 and 1 (Wilson's,
+        where all are 0 or all are 1): it speaks of other groups, where an interval over images speaks of other images of
+        these. ``n`` is the number of groups.
     true_accepts : float
         See :func:`acceptance_threshold`.
     confidence : float
@@ -297,6 +298,8 @@ def _area(known: NDArray[np.float64], unknown: NDArray[np.float64], confidence: 
 
 
 def _over_groups(values: list[float], confidence: float, unit: str) -> Estimate:
+    if set(values) in ({0.0}, {1.0}):  # no spread, and no certainty: as if each group were one image
+        return replace(wilson(int(sum(values)), len(values), confidence=confidence), unit=unit)
     found = seed_spread(values, confidence=confidence)
     return Estimate(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.n, confidence, unit)
 

@@ -24,6 +24,8 @@ import tlbook._quiet  # noqa: F401  (before Keras)
 from tlbook.transfer.probe import C_GRID, Probe, linear_probe
 
 if TYPE_CHECKING:
+    from tlbook.transfer.adaptation import adapt_batch_norm
+    from tlbook.transfer.averages import average_weights
     from tlbook.transfer.batches import Batches, epoch_order
     from tlbook.transfer.checkpoints import CheckpointMismatch
     from tlbook.transfer.freezing import freeze, gradual_unfreezing, randomise, unfreeze
@@ -45,7 +47,9 @@ __all__ = [
     "Probe",
     "Recipe",
     "Tabulated",
+    "adapt_batch_norm",
     "attach_head",
+    "average_weights",
     "epoch_order",
     "fine_tune",
     "freeze",
@@ -65,6 +69,8 @@ __all__ = [
 
 # A probe on features that are on disk needs no Keras, whose import takes seconds: what does is imported when first used.
 _WHERE = {
+    "adapt_batch_norm": "adaptation",
+    "average_weights": "averages",
     "Batches": "batches",
     "epoch_order": "batches",
     "CheckpointMismatch": "checkpoints",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import keras
 
 from tlbook.backbones import Backbone
+from tlbook.transfer.freezing import restore_trainable_state, trainable_state
 from tlbook.transfer.structure import find_layer
 
 
@@ -52,14 +53,12 @@ def split_model(model: keras.Model | Backbone, after_layer: str) -> tuple[keras.
             f"split_model(after_layer={after_layer!r}): another path leads past this layer; cut where one layer carries "
             "everything, such as at the end of a residual block."
         ) from error
-    return _copy(keras.Model(model.inputs[0], at, name=f"{model.name}_lower")), _copy(upper)
+    return copied(keras.Model(model.inputs[0], at, name=f"{model.name}_lower")), copied(upper)
 
 
-def _copy(model: keras.Model) -> keras.Model:
-    copied = keras.models.clone_model(model)
-    copied.set_weights(model.get_weights())
-    # Layer by layer in order: the input layers of a cut network get names of their own.
-    for new, old in zip(copied.layers, model.layers, strict=True):
-        if new.weights:
-            new.trainable = old.trainable
-    return copied
+def copied(model: keras.Model) -> keras.Model:
+    """A model with its own layers and the same weights, each layer as trainable as it was."""
+    new_model = keras.models.clone_model(model)
+    new_model.set_weights(model.get_weights())
+    restore_trainable_state(new_model, trainable_state(model))
+    return new_model

@@ -152,6 +152,13 @@ def test_rejection_by_groups_counts_each_group_once():
     assert found.true_accepts.n == 10, "known images are still counted one by one"
 
 
+def test_groups_that_agree_are_not_certain():
+    validation, groups = np.arange(39.0), np.repeat(np.arange(5), 3)
+    found = evaluation.rejection(validation, validation, np.full(15, -1.0), groups)
+    assert found.false_accepts == evaluation.wilson(0, 5)
+    assert (found.auroc.value, found.auroc.low) == (1, pytest.approx(evaluation.wilson(5, 5).low))
+
+
 def test_trap_patches_of_one_picture_are_one_sample():
     """Groups whose images are all alike: the interval over images covers the share over new groups far too seldom."""
     rng = np.random.default_rng(0)
