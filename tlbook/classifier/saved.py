@@ -54,6 +54,7 @@ SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
 CHUNK = 1024
+_AT_ONCE = 4  # images: Keras, called, keeps what every layer gives until it is done, 30 MB an image in a small network
 """Images whose features are stored together: a run that is killed while it extracts loses no more than these."""
 
 HEAD = "head"
@@ -203,7 +204,8 @@ def by_keras(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
     """Logits of a few images; Keras is called, not compiled, which would take longer than they do."""
     import keras
 
-    return keras.ops.convert_to_numpy(model(images.astype(np.float32), training=False))
+    parts = np.array_split(images.astype(np.float32), -(-len(images) // _AT_ONCE))
+    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts])
 
 
 def extracted(

@@ -102,6 +102,9 @@ class Stages:
             self._load_backbone()
         with self.state.timed("features"):
             features = self._extract()
+        if self.options["strategy"] in ("probe", "auto"):  # from here on a few photos are looked at
+            for split in self.photos.splits.values():
+                split.forget_pixels()
         if self.photos.task.name != CLASSES.name:
             return heads.finish(self, features)
         with self.state.timed("probe"):

@@ -126,6 +126,10 @@ class Split:
         expected = None if self._hashes is None else self._hashes[index]
         return decode(self.paths[index], size, white=self.white, sha256=expected)
 
+    def forget_pixels(self) -> None:
+        """Free the pixels that were kept from reading; images are decoded again from here on."""
+        self.kept = None
+
     def thumbnails(self, side: int) -> Iterator[NDArray[np.uint8]]:
         """All images in order, side by side pixels, or larger where such are kept: each is decoded once where it can be."""
 
