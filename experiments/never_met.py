@@ -38,7 +38,7 @@ ABOUT = {
     "sketches": "Test accuracy on shifted drawings with repairs that need no labels; and of a class that comes later"
 }
 SETTING = {"input_size": 64, "few": 100, "epochs": 8, "learning_rate": 5e-4, "tested": 200}
-SEEDS = range(3)
+SEEDS = range(5)
 RECIPE = COMMON | {"batch_size": 32, "restore_best": True}
 TUNING = RECIPE | {name: SETTING[name] for name in ("epochs", "learning_rate")}
 STRENGTHS = {"rotated": 0.4, "dark": 0.85, "blurred": 0.35, "noisy": 0.4, "gamma": 1.0, "occluded": 0.75, "small": 0.6}
