@@ -61,7 +61,8 @@ def contradictions(text: str) -> list[str]:
             winner = verdict["winner"].strip()
             if winner in names and winner != names[value < 0]:
                 wrong.append(line)
-        if verdict["close"] and not (low > -number(verdict["margin"]) or high < number(verdict["margin"])):
+        # Here, too, an end may be rounded to the margin.
+        if verdict["close"] and not (low >= -number(verdict["margin"]) or high <= number(verdict["margin"])):
             wrong.append(line)
     return wrong
 

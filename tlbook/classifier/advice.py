@@ -167,6 +167,7 @@ def learning_curve(
         "difference": number(test.difference.value),
         "difference_interval": [number(test.difference.low), number(test.difference.high)],
         "verdict": "more" if test.winner == "all" else "enough" if test.difference.high < _LITTLE else "cannot tell",
+        "detectable": test.detectable_text,
         "curve": [
             {"n": n, "accuracy": number(one.value), "accuracy_interval": [number(one.low), number(one.high)]}
             for n, one in points.items()
@@ -287,7 +288,7 @@ def _on_more_photos(advice: dict[str, Any]) -> str:
     change = f"{100 * more['difference']:+.1f} points ({low:.1f} to {high:.1f})".replace("-", "−")
     return (
         f"{_MORE[more['verdict']]}: from {more['n_half']:,} training photos to all of them, the accuracy of the probe on "
-        f"validation photos changed by {change}."
+        f"validation photos changed by {change}, {more['detectable']}."
     )
 
 

@@ -269,9 +269,10 @@ def test_the_classes_that_are_confused():
 )
 def test_the_sentence_on_more_photos(verdict, words):
     more = {"n_half": 1200, "difference": 0.02, "difference_interval": [-0.01, 0.05], "verdict": verdict}
+    more["detectable"] = "detectable from 4.2 points"
     said = advice._on_more_photos({"more_photos": more})
     assert words in said and "from 1,200 training photos to all of them" in said
-    assert "changed by +2.0 points (−1.0 to 5.0)" in said
+    assert "changed by +2.0 points (−1.0 to 5.0), detectable from 4.2 points." in said
 
 
 def test_what_was_left_out():
