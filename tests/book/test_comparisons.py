@@ -54,7 +54,7 @@ def contradictions(text: str) -> list[str]:
         if told != (low >= 0 or high <= 0) and 0 not in (low, high):  # an end may be rounded to 0
             wrong.append(line)
         p_values = re.findall(r"p ([<=]) ([\d.]+)", line)
-        if p_values and told != (float(p_values[-1][1]) < 0.05):
+        if p_values and float(p_values[-1][1]) != 0.05 and told != (float(p_values[-1][1]) < 0.05):  # so may a p-value
             wrong.append(line)
         if told and (pair := PAIR.findall(line)):
             names = [one.strip() for one in pair[-1]]
