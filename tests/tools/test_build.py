@@ -269,7 +269,9 @@ def mini_book(tmp_path, monkeypatch):
 def test_a_book_is_built_from_notebooks_just_run_and_asks_nothing_of_the_network(mini_book, monkeypatch, capsys):
     before = {path: path.read_bytes() for path in (mini_book / "book").rglob("*") if path.is_file()}
     monkeypatch.setattr(sys, "argv", ["build.py", "--dataset", "photos"])
-    monkeypatch.setattr(build.datasets, "load", lambda name: None)  # the small book reads no photo, and there may be none
+    monkeypatch.setattr(
+        build.datasets, "load", lambda name: None
+    )  # the small book reads no photo, and there may be none
     commit = "0123456789abcdef0123456789abcdef01234567"
     for name, value in {"REPOSITORY": "some-body/fork", "SHA": commit, "REF_TYPE": "tag", "REF_NAME": "v9"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
