@@ -41,9 +41,9 @@ def average_weights(models: Sequence[keras.Model | Backbone], shares: Sequence[f
 
     Examples
     --------
-    >>> from tlbook import backbones
-    >>> probe, tuned = (attach_head(backbones.load("sketchnet"), 2, seed=seed) for seed in (0, 1))
-    >>> half = average_weights([probe, tuned])
+    >>> from tlbook import backbones, transfer
+    >>> probe, tuned = (transfer.attach_head(backbones.load("sketchnet"), 2, seed=seed) for seed in (0, 1))
+    >>> half = transfer.average_weights([probe, tuned])
     >>> kernel = [one.layers[-1].get_weights()[0] for one in (probe, tuned, half)]
     >>> bool(np.allclose((kernel[0] + kernel[1]) / 2, kernel[2]))
     True
