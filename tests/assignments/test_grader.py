@@ -402,19 +402,22 @@ def test_there_is_no_place_in_which_something_outlives_its_process(toy, tmp_path
     assert points(result) == FULL and not result.notes, result.notes
 
 
-def test_what_a_function_saw_of_hidden_checks_reaches_no_page(toy, tmp_path):
-    """Its process ends during a check, so that the notebook starts again, and prints what it can find."""
-    left = (
-        "import glob\nfor place in ('/dev/shm', '/tmp', '.'):\n"
-        "    for path in glob.glob(place + '/left*'): print(open(path).read())"
-    )
+@pytest.mark.parametrize("contained", [True, False])
+def test_what_a_function_saw_of_hidden_checks_reaches_no_page(toy, tmp_path, contained):
+    """Its process ends during a check, so that the notebook starts again, and prints what it can find.
+
+    In a container there is no place that outlives it; without one there is, and what the second start prints is not passed on.
+    """
+    places = ["/dev/shm", "/tmp", "."] if contained else [str(tmp_path)]
+    left = f"import glob\nfor place in {places}:\n    for path in glob.glob(place + '/left*'): print(open(path).read())"
     spy = (
-        "def double(x):\n    for place in ('/dev/shm', '/tmp', '.'):\n        open(place + '/left', 'a').write(f'SEEN {x}')\n"
+        f"def double(x):\n    for place in {places}:\n        open(place + '/left', 'a').write(f'SEEN {{x}}')\n"
         "    print('SEEN', x)\n    import os\n    os._exit(0)"
     )
-    for options in ({}, {"contained": False}):
-        result = graded(toy, tmp_path, [*RIGHT, left, spy], **options)
-        assert "SEEN" not in result.printed + "".join(result.notes), options
+    result = graded(toy, tmp_path, [*RIGHT, left, spy], contained=contained)
+    assert any("stopped during the checks" in note for note in result.notes)
+    assert (tmp_path / "left").exists() != contained
+    assert "SEEN" not in result.printed + "".join(result.notes)
 
 
 def test_a_message_of_an_exception_that_raises_costs_its_question_only(toy, tmp_path):

@@ -51,6 +51,7 @@ TESTS = {
     "prevalence": ("prevalence",),
     "test_time": ("test_time",),
     "transferability": ("transferability",),
+    "unknown": ("unknown",),
 }
 CPU_SECONDS = 240  # a mutant that runs longer has broken a loop's end, and counts as noticed
 

@@ -412,7 +412,7 @@ def test_two_photos_in_a_class_are_enough(tmp_path):
     result = classifier.train(class_folders(tmp_path / "photos", n=2), tmp_path / "result", **OPTIONS)
     assert result.metrics["validation"]["n"] == 0
     assert result.metrics["test"]["n"] == 2
-    assert "no validation photos" in result.metrics["strategy"]["reason"]
+    assert result.metrics["strategy"]["chosen"] == "probe"
     assert result.metrics["notes"] == ["not calibrated: there are no validation photos"]
 
 
