@@ -20,7 +20,6 @@ import tempfile
 from pathlib import Path
 
 __all__ = [
-    "PROTECTIONS",
     "WORK",
     "NotContained",
     "command",
@@ -30,15 +29,6 @@ __all__ = [
     "program_pipe",
     "verify",
 ]
-
-PROTECTIONS = {
-    "files": "nothing to be read but the system, Python and the book's data, nothing to be written but a small work folder",
-    "network": "no network and no socket of this machine",
-    "processes": "no other process in sight",
-    "user": "a user without rights",
-    "kernel": "no keyrings, mounts, namespaces, settings of the kernel or memory outside the limits",
-    "devices": "no devices, and none that can be made",
-}
 
 WORK = "/notebook"
 """The work folder, inside."""

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from tlbook import transfer
 from tlbook._files import write_text
 from tlbook.classifier.errors import InputError, sentence
-from tlbook.classifier.metrics_file import PREDICTIONS, REPORT, SCHEMA_VERSION, WRITTEN_BY
+from tlbook.classifier.metrics_file import PREDICTIONS, REPORT
 from tlbook.classifier.prediction import table_text
 from tlbook.classifier.saved import Classifier
 from tlbook.classifier.tasks import Labels, Numbers, Task
@@ -195,30 +195,17 @@ def finish(run: Stages, features: dict[str, NDArray[Any]]) -> dict[str, Any]:
         classifier = Classifier(model, task.outputs, about)
         outputs = head.outputs(features["test"])
         report = measured(task, outputs, photos.splits["test"], mean, seed=run.options["seed"])
+    strategy = {"requested": run.options["strategy"], "chosen": "probe", "reason": reason}
     metrics = {
-        "schema_version": SCHEMA_VERSION,
-        "written_by": WRITTEN_BY,
-        "key": run.state.key,
-        "command": run.command,
+        **run.described(classifier, report, strategy),
         "task": {
             **task.about(),
             "outputs": list(task.outputs),
             "chosen": {k: number(v) for k, v in head.chosen.items()},
         },
-        "test": report.to_dict(),
         "class_names": list(task.columns),
-        "photos": {**run.photos_in_numbers(), "n": {name: len(split) for name, split in photos.splits.items()}},
-        "backbone": {
-            "name": run.chosen.name,
-            "reason": run.chosen.reason,
-            "input_size": classifier.input_size,
-            "parameters": classifier.model.count_params(),
-        },
-        "strategy": {"requested": run.options["strategy"], "chosen": "probe", "reason": reason},
-        "seed": run.options["seed"],
-        "notes": run.notes,
-        "versions": about["versions"],
     }
+    metrics["photos"]["n"] = {name: len(split) for name, split in photos.splits.items()}
     metrics |= {"wall_seconds": run.state.wall_seconds, "process_seconds": run.state.process_seconds}
     folder = run.write_model(classifier, outputs)
     test = photos.splits["test"]

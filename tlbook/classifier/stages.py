@@ -27,6 +27,7 @@ from tlbook.datasets.splits import printable
 from tlbook.features import engines
 from tlbook.report import Report, Training, evaluate
 from tlbook.report.metrics import number, plain
+from tlbook.report.tasks import TaskReport
 
 __all__ = ["Stages", "versions"]
 
@@ -126,26 +127,11 @@ class Stages:
             report = evaluate(logits, self.photos.splits["test"], seed=self.options["seed"])
             refused = self._refused(classifier, kept, features) if self.options.get("unknown") else None
         metrics = {
-            "schema_version": SCHEMA_VERSION,
-            "written_by": WRITTEN_BY,
-            "key": self.state.key,
-            "command": self.command,
-            "test": report.to_dict(),
+            **self.described(classifier, report, why),
             "validation": _on_validation(labels, fitted.logits / temperature),
             "class_names": list(self.photos.class_names),
-            "photos": self.photos_in_numbers(),
-            "backbone": {
-                "name": self.chosen.name,
-                "reason": self.chosen.reason,
-                "input_size": classifier.input_size,
-                "parameters": classifier.model.count_params(),
-            },
-            "strategy": why,
             "temperature": number(temperature),
             **({} if refused is None else {"unknown": refused[1]}),
-            "seed": self.options["seed"],
-            "notes": self.notes,
-            "versions": versions(),
         }
         with self.state.timed("advice"):
             metrics["advice"] = self._advice(
@@ -304,6 +290,29 @@ class Stages:
 
         found: dict[str, Any] = self.state.step("advice", compute)
         return found
+
+    def described(
+        self, classifier: Classifier, report: Report | TaskReport, strategy: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the metrics of every task say: what was run, on what, and what the test photos said."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "written_by": WRITTEN_BY,
+            "key": self.state.key,
+            "command": self.command,
+            "test": report.to_dict(),
+            "photos": self.photos_in_numbers(),
+            "backbone": {
+                "name": self.chosen.name,
+                "reason": self.chosen.reason,
+                "input_size": classifier.input_size,
+                "parameters": classifier.model.count_params(),
+            },
+            "strategy": strategy,
+            "seed": self.options["seed"],
+            "notes": self.notes,
+            "versions": versions(),
+        }
 
     def about(self, kept: str, temperature: float) -> dict[str, Any]:
         """What the model file says about the model."""

@@ -86,6 +86,8 @@ def test_a_whole_result(name, request):
     html.parser.HTMLParser().feed(page)
     assert result.metrics["command"] in html.unescape(page) and "--labels" in page
     assert "http" not in re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", page)
+    used, defined = set(re.findall(r"var\((--[\w-]+)", page)), set(re.findall(r"(--[\w-]+):", page))
+    assert used <= defined and "prefers-color-scheme: dark" in page  # every page has the whole look
 
 
 def test_labels_as_measured_by_others(root, labels):
