@@ -60,7 +60,14 @@ grader = otter.Notebook(tests_dir=str(folder))"""
 
 def names() -> list[str]:
     """Assignments, in the order of the book."""
-    order = ["convolutions", "features-and-probes", "fine-tuning-and-augmentation", "evaluation"]
+    order = [
+        "convolutions",
+        "features-and-probes",
+        "fine-tuning-and-augmentation",
+        "evaluation",
+        "open-project",
+        "other-tasks",
+    ]
     found = [path.parent.name for path in SOURCES.glob("*/*.ipynb") if path.stem == path.parent.name]
     return sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
 
