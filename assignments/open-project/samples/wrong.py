@@ -1,4 +1,4 @@
-"""Open project, a wrong submission: 7.5 of 24 by machine, half a point of 6 for the page.
+"""Open project, a wrong submission: 9 of 24 by machine, half a point of 6 for the page.
 
 Its test images were opened until they pleased.
 """
