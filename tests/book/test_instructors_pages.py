@@ -65,11 +65,14 @@ def minutes(row: str) -> tuple[int, int]:
     return sum(int(low) for low, _ in found), sum(int(high or low) for low, high in found)
 
 
-def test_the_hours_of_homework_are_those_of_the_plan():
+def test_the_hours_are_those_of_the_plan():
     text = (ROOT / "book" / "instructors" / "index.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d\. .+\|$", text, flags=re.MULTILINE)
     assert len(rows) == 6
     assert [row for row in rows if "assignment 5: " in row] == rows[-1:], "the last session is that of assignment 5"
+    for row in rows:
+        in_class = [int(part.split()[0]) for part in row.split("|")[3].split("·")]
+        assert sum(in_class) == 90, row
     spent = [minutes(row) for row in rows]
     assert all(low > 0 for low, _ in spent)
     said = re.search(
