@@ -722,7 +722,12 @@ reading = next(letter for letter, text in choices.items() if text == statements[
 
 # %% q9 right: from the sign at the lower and the right border of the disc
 seen = convolution.convolve(disc, turned)
-at = {"top row are 1": seen[49, 31], "left column are 1": seen[31, 49], "bottom row are 1": seen[13, 31], "right column are 1": seen[31, 13]}
+at = {
+    "top row are 1": seen[49, 31],
+    "left column are 1": seen[31, 49],
+    "bottom row are 1": seen[13, 31],
+    "right column are 1": seen[31, 13],
+}
 words = max(at, key=at.get)
 reading = next(letter for letter, text in choices.items() if words in text)
 

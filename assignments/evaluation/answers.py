@@ -598,6 +598,7 @@ def split_by_group(groups, test_share, seed):
         is_test |= groups == group
     return is_test
 
+
 # %% q9 right: by its words
 reading = next(letter for letter, text in choices.items() if "less than matters" in text)
 
