@@ -11,7 +11,7 @@ PY := .venv/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability faults bench lock assignments grade test-assignments test-thorough test-colab test-browser site notebooks release
+.PHONY: help env book test record results lint serve clean mutate sketches pretrain stability faults bench lock assignments grade course test-assignments test-thorough test-colab test-browser site notebooks release
 
 help:
 	@echo "To read and check"
@@ -30,6 +30,7 @@ help:
 	@echo "To teach"
 	@echo "  make assignments [SEED=...]        what students get, and what grading needs"
 	@echo "  make grade SUBMISSIONS=...         a folder of notebooks: one CSV, and feedback for each student"
+	@echo "  make course [ASSIGNMENT=all]       a dry run: hand-out, invented students, grades, item statistics"
 	@echo "  make test-assignments              every question against right and wrong answers, and attacks on the grader"
 	@echo ""
 	@echo "To publish (PUBLISHING.md)"
@@ -95,6 +96,9 @@ assignments: env
 
 grade: env
 	@$(PY) tools/assignments/grade.py $(if $(SUBMISSIONS),"$(SUBMISSIONS)",--help) $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+
+course: env
+	@$(PY) tools/assignments/course.py $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 test-assignments: env
 	@$(PY) tools/assignments/run_tests.py

@@ -715,3 +715,37 @@ def step(layers, gradients, batch_means, rate, frozen):
 
 
 moves = ["head"]
+
+# %% q9 right: from the turned kernel
+place = [turned[0].sum(), turned[:, 0].sum(), turned[2].sum(), turned[:, 2].sum()].index(3)
+reading = next(letter for letter, text in choices.items() if text == statements[place])
+
+# %% q9 right: from the sign at the lower and the right border of the disc
+seen = convolution.convolve(disc, turned)
+at = {
+    "top row are 1": seen[49, 31],
+    "left column are 1": seen[31, 49],
+    "bottom row are 1": seen[13, 31],
+    "right column are 1": seen[31, 13],
+}
+words = max(at, key=at.get)
+reading = next(letter for letter, text in choices.items() if words in text)
+
+# %% q9 right: tries the four kernels
+fits = [np.array_equal(np.rot90(rows_of_ones, k), turned) for k in range(4)]
+reading = "ABCDE"[arranged.tolist().index(fits.index(True))]
+
+# %% q9 wrong: the other way round: the ones are sought where the orange is
+place = (int(np.random.default_rng([SEED, 9]).integers(4)) + 2) % 4
+reading = "ABCDE"[arranged.tolist().index(place)]
+
+# %% q9 wrong: rows taken for columns
+place = (int(np.random.default_rng([SEED, 9]).integers(4)) + 1) % 4
+reading = "ABCDE"[arranged.tolist().index(place)]
+
+# %% q9 wrong: rows taken for columns, and mirrored
+place = (int(np.random.default_rng([SEED, 9]).integers(4)) + 3) % 4
+reading = "ABCDE"[arranged.tolist().index(place)]
+
+# %% q9 wrong: a blur, since only the border changes (the form by heart)
+reading = next(letter for letter, text in choices.items() if "blurs" in text)

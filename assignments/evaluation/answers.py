@@ -597,3 +597,26 @@ def split_by_group(groups, test_share, seed):
             break
         is_test |= groups == group
     return is_test
+
+
+# %% q9 right: by its words
+reading = next(letter for letter, text in choices.items() if "less than matters" in text)
+
+# %% q9 right: by its place
+reading = "ABCDE"[arranged.tolist().index(1)]
+
+# %% q9 right: from the intervals
+inside = [kind for kind in middle if abs(middle[kind]) + half[kind] < 1]
+reading = next(letter for letter, text in choices.items() if text.startswith(known_as[inside[0]] + " differs"))
+
+# %% q9 wrong: the largest point
+reading = next(letter for letter, text in choices.items() if "the largest" in text)
+
+# %% q9 wrong: an interval that holds 0 is taken for equality
+reading = next(letter for letter, text in choices.items() if "as good as" in text)
+
+# %% q9 wrong: overlapping intervals settle it
+reading = next(letter for letter, text in choices.items() if "overlaps" in text)
+
+# %% q9 wrong: a confidence interval taken for a forecast (the form by heart)
+reading = next(letter for letter, text in choices.items() if "next test images" in text)

@@ -540,3 +540,26 @@ joined_predicted = transfer.linear_probe(
 ).predict(images["fresh"][:, ::3, ::3].reshape(len(images["fresh"]), -1))
 found = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted, names=("two stages", "one stage"))
 joined_p, joined_verdict = found.p_value, found.winner or "cannot tell"
+
+# %% q9 right: by its words
+reading = next(letter for letter, text in choices.items() if "accidents" in text)
+
+# %% q9 right: by its place
+reading = "ABCDE"[arranged.tolist().index(2)]
+
+# %% q9 right: from the curves
+lowest = int(np.argmin(losses["validation"]))
+place = 2 if 0 < lowest < len(grid) - 1 else 4
+reading = {text: letter for letter, text in choices.items()}[statements[place]]
+
+# %% q9 wrong: the training loss chooses
+reading = next(letter for letter, text in choices.items() if "right end" in text)
+
+# %% q9 wrong: the smallest gap chooses
+reading = next(letter for letter, text in choices.items() if "closest together" in text)
+
+# %% q9 wrong: the loss that chose is reported
+reading = next(letter for letter, text in choices.items() if "and report" in text)
+
+# %% q9 wrong: a gap taken for a bad split (the form by heart)
+reading = next(letter for letter, text in choices.items() if "split is bad" in text)

@@ -762,3 +762,26 @@ def told_apart(right_a, right_b):
 
 
 home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+# %% q9 right: by its words
+reading = next(letter for letter, text in choices.items() if "harmless" in text)
+
+# %% q9 right: by its place
+reading = "ABCDE"[arranged.tolist().index(3)]
+
+# %% q9 right: from the curves
+lowest = int(epoch[np.argmin(validation_loss)])
+place = 0 if lowest == 24 else 2 if lowest == 3 else 3
+reading = {text: letter for letter, text in choices.items()}[statements[place]]
+
+# %% q9 wrong: the last weights
+reading = next(letter for letter, text in choices.items() if "last weights" in text)
+
+# %% q9 wrong: a leak is suspected
+reading = next(letter for letter, text in choices.items() if "have got into" in text)
+
+# %% q9 wrong: no patience
+reading = next(letter for letter, text in choices.items() if "epoch 3" in text)
+
+# %% q9 wrong: the rate is blamed (the form by heart)
+reading = next(letter for letter, text in choices.items() if "rate was too high" in text)

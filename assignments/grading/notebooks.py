@@ -128,8 +128,10 @@ def _is_python(source: str) -> bool:
 
 
 def is_answer(source: str) -> bool:
-    """Whether a cell of the student notebook is to be filled in: a line of it is three dots."""
-    return any(line.strip() == "..." or re.search(r"=[ \t]*\.\.\.$", line.rstrip()) for line in source.splitlines())
+    """Whether a cell of the student notebook is to be filled in: a line of it is three dots, or ends with them as a value."""
+    return any(
+        line.strip() == "..." or re.search(r"[=:][ \t]*\.\.\.,?$", line.rstrip()) for line in source.splitlines()
+    )
 
 
 def given_cells(path: Path) -> list[str]:

@@ -1,8 +1,10 @@
 """Answers tried on the checks, many in one process, for the tests: no student's code runs here.
 
     python -m grading.trial SOURCE ANSWERS STUDENT SEED [SEED ...]
+    python -m grading.trial --whole SOURCE SEED SUBMISSION [SUBMISSION ...]
 
-prints one JSON object: for each seed what the reference, the blank notebook and every answer got.
+prints one JSON object: for each seed what the reference, the blank notebook and every answer got; or what whole submissions
+got, each a file of answers to all questions.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 
 from grading import checks, notebooks, source
 
-__all__ = ["try_all"]
+__all__ = ["try_all", "whole"]
 
 
 def _module(name: str) -> types.ModuleType:
@@ -184,9 +186,36 @@ def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[
     return result
 
 
+def whole(path: Path, seed: int, submission: Path) -> dict[str, Any]:
+    """A submission that answers every question: points and errors by question, and the cells that failed.
+
+    Parameters
+    ----------
+    path : Path
+        The source notebook.
+    seed : int
+    submission : Path
+        Written like answers.py, with one block for each question; they build on each other.
+    """
+    read = source.read(path, seed)
+    blocks = {block.question: block.source for block in source.read_answers(submission)}
+    space = _module("submission").__dict__
+    failed = []
+    for part in read.parts:
+        error = _run(part.source if part.question is None else blocks.pop(part.question, ""), space)
+        failed += [error] if error else []
+    scores = {name: _score(question, space) for name, question in read.questions.items()}
+    points = {name: one for name, (one, _) in scores.items()}
+    return {"points": points, "errors": {name: errors for name, (_, errors) in scores.items()}, "failed": failed}
+
+
 def main() -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
     _draw_once()
+    if sys.argv[1] == "--whole":
+        path, seed, *submissions = sys.argv[2:]
+        print(json.dumps({Path(one).stem: whole(Path(path), int(seed), Path(one)) for one in submissions}))
+        return
     path, answers, student, *seeds = sys.argv[1:]
     print(json.dumps(try_all(Path(path), Path(answers), Path(student), [int(seed) for seed in seeds])))
 

@@ -42,7 +42,7 @@ def test_a_source_follows_the_format(name):
     read = source.read(make.source(name))
     assert read.config["name"] == name and read.config["tests"] == {"files": True, "ok_format": False}
     graded = [question for question in read.questions if question != "bonus"]
-    assert 5 <= len(graded) <= 8, graded
+    assert 5 <= len(graded) <= 9, graded
     taken: list[str] = []
     for question in read.questions.values():
         public = [check for check in question.checks if not check.hidden]
@@ -121,7 +121,7 @@ def secret_blocks(name: str) -> tuple[list[str], str]:
         (hidden if is_hidden else public).append(cell.source)
     hidden = [re.split(r"^def \w+\(.*\).*:$", text, maxsplit=1, flags=re.MULTILINE)[1] for text in hidden]
     solutions = "\n".join(part.source for part in read.parts if part.question)
-    inside = re.findall(r"# BEGIN SOLUTION\n(.*?)# END SOLUTION", solutions, flags=re.DOTALL)
+    inside = re.findall(r"# BEGIN SOLUTION(?: NO PROMPT)?\n(.*?)# END SOLUTION", solutions, flags=re.DOTALL)
     inside += re.findall(r"^(.*)# SOLUTION$", solutions, flags=re.MULTILINE)
     given = "\n".join(public)
     for text in inside:

@@ -12,7 +12,7 @@ from tools.book import contents
 
 ROOT = contents.ROOT
 PAGES = sorted((ROOT / "book" / "instructors").glob("*.md"))
-ASSIGNMENTS = ["convolutions", "features-and-probes", "fine-tuning-and-augmentation", "evaluation"]
+ASSIGNMENTS = ["convolutions", "features-and-probes", "fine-tuning-and-augmentation", "evaluation", "open-project"]
 
 
 def slug(heading: str) -> str:
@@ -56,6 +56,40 @@ def test_marking_speaks_of_every_question(number, name):
     graded, written = questions(name)
     assert {int(row) for row in re.findall(r"^\| (\d+) ", section, flags=re.MULTILINE)} == graded
     assert written == 1, "the rubric is for one written answer in each assignment"
+
+
+def minutes(row: str) -> tuple[int, int]:
+    """Least and most homework of a session, from its first and last column."""
+    _, before, _, after = (cell for cell in row.strip().strip("|").split("|"))
+    found = re.findall(r"\((\d+)(?:–(\d+))?\)", before + after)
+    return sum(int(low) for low, _ in found), sum(int(high or low) for low, high in found)
+
+
+def test_the_hours_are_those_of_the_plan():
+    text = (ROOT / "book" / "instructors" / "index.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d\. .+\|$", text, flags=re.MULTILINE)
+    assert len(rows) == 6
+    assert [row for row in rows if "assignment 5: " in row] == rows[-1:], "the last session is that of assignment 5"
+    for row in rows:
+        in_class = [int(part.split()[0]) for part in row.split("|")[3].split("·")]
+        assert sum(in_class) == 90, row
+    spent = [minutes(row) for row in rows]
+    assert all(low > 0 for low, _ in spent)
+    said = re.search(
+        r"between ([\d.]+) and ([\d.]+) hours in two weeks, and to between ([\d.]+) and ([\d.]+) hours", text
+    )
+    counted = [sum(one[k] for one in part) / 60 for part in (spent, spent[:-1]) for k in (0, 1)]
+    assert [float(one) for one in said.groups()] == [round(2 * hours) / 2 for hours in counted], counted
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(ASSIGNMENTS, start=1)))
+def test_an_assignment_takes_as_long_as_the_plan_says(number, name):
+    plan = (ROOT / "book" / "instructors" / "index.md").read_text(encoding="utf-8")
+    notebook = nbformat.read(ROOT / "assignments" / name / f"{name}.ipynb", as_version=4)
+    first = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    said = re.search(r"(\d+) to (\d+) minutes", first)
+    planned = re.search(rf"assignment {number}(?:: [^|(]+)? \((\d+)–(\d+)\)", plan)
+    assert said.groups() == planned.groups()
 
 
 def test_the_table_of_results_is_described():

@@ -233,6 +233,14 @@ def same_files(one: Path, other: Path) -> list[str]:
     return sorted(map(str, [*missing, *differ]))
 
 
+def hand_out(name: str, made: Path, to: Path) -> None:
+    """Put what students get into `to`/NAME: what :func:`build` made for them, and the sheets that lie beside the source."""
+    shutil.rmtree(to / name, ignore_errors=True)
+    shutil.copytree(made / "student", to / name)
+    for sheet in sorted((SOURCES / name).glob("*.md")):
+        shutil.copy(sheet, to / name)
+
+
 def build_wheel(folder: Path) -> Path:
     """tlbook as a wheel, so that a student can install it without an index."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
@@ -254,24 +262,23 @@ def main() -> None:
     unknown = set(options.names) - set(names())
     if unknown:
         raise SystemExit(f"no assignment {', '.join(sorted(unknown))}; there are {', '.join(names())}")
-    hand_out = BUILD / "hand-out"
+    folder = BUILD / "hand-out"
     for name in options.names or names():
         print(f"{name} ...", flush=True)
         build(name, BUILD / name, seed=options.seed, package=options.package, run=not options.no_run)
-        shutil.rmtree(hand_out / name, ignore_errors=True)
-        shutil.copytree(BUILD / name / "student", hand_out / name)
+        hand_out(name, BUILD / name, folder)
         ours = options.seed in (None, source_seed(name)) and options.package == PACKAGE
-        if ours and (not (STUDENT / name).is_dir() or same_files(STUDENT / name, hand_out / name)):
+        if ours and (not (STUDENT / name).is_dir() or same_files(STUDENT / name, BUILD / name / "student")):
             shutil.rmtree(STUDENT / name, ignore_errors=True)
-            shutil.copytree(hand_out / name, STUDENT / name)
+            shutil.copytree(BUILD / name / "student", STUDENT / name)
             print(f"  written anew: {(STUDENT / name).relative_to(ROOT)}")
-    for old in hand_out.glob("tlbook-*.whl"):
+    for old in folder.glob("tlbook-*.whl"):
         old.unlink()
-    wheel = build_wheel(hand_out)
+    wheel = build_wheel(folder)
     for name in options.names or names():
         gradescope(name, BUILD / name, wheel)
     print(
-        f"for students: {hand_out.relative_to(ROOT)}\nfor grading, with solutions: {BUILD.relative_to(ROOT)}/NAME/autograder"
+        f"for students: {folder.relative_to(ROOT)}\nfor grading, with solutions: {BUILD.relative_to(ROOT)}/NAME/autograder"
     )
 
 
