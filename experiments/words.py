@@ -21,6 +21,7 @@ says of cats and dogs, before any drawing was scored, and "several" was named be
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def conditions(dataset: str) -> dict:
     found = {name: value for name, value in MATERIAL.conditions().items() if name != "backbone"}
     card = backbones.card("words")
     return found | {
-        "trainings": {name: str(one) for name, one in TRAININGS.items()},
+        "trainings": {name: dataclasses.asdict(one) for name, one in TRAININGS.items()},
         "shipped weights": card["sha256"],
         "other network": {"name": OTHER, "weights": backbones.card(OTHER)["sha256"]},
         "phrasings": PHRASINGS,
