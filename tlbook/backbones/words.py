@@ -47,7 +47,9 @@ def towers(reach: int = 3) -> tuple[keras.Model, keras.Model, keras.Model]:
     x = layers.Embedding(len(CAPTION_WORDS) + 2, 64, name="word")(numbers)
     together = layers.Conv1D(64, whole(reach, "reach", 1), padding="same", activation="relu", name="neighbours")(x)
     x = layers.Add(name="add")([x, together])
-    x = layers.GlobalAveragePooling1D(name="mean")(x, mask=ops.not_equal(numbers, 0))
+    said = ops.expand_dims(ops.cast(ops.not_equal(numbers, 0), "float32"), -1)
+    # The mean over the words; a sentence without any gives zeros, where a masked pooling layer gives NaN.
+    x = ops.sum(x * said, axis=1) / ops.maximum(ops.sum(said, axis=1), 1.0)
     x = layers.Dense(64, use_bias=False, name="sentence")(x)
     reader = keras.Model(numbers, layers.UnitNormalization(name="unit_sentence")(x), name="reader")
 
