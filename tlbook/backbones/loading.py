@@ -125,7 +125,7 @@ def load_words() -> tuple[keras.Model, keras.Model]:
         ``wrap(image_tower, layer="pool")`` is a backbone of its features for a probe.
     text_tower : keras.Model
         Sentences, a string tensor (n,), to float32 (n, 64). What is not among
-        :data:`tlbook.sketches.CAPTION_WORDS` is one unknown word to it, whatever it is; a sentence without
+        ``tlbook.sketches.CAPTION_WORDS`` is one unknown word to it, whatever it is; a sentence without
         words gives zeros. It needs TensorFlow.
 
     Raises
