@@ -9,7 +9,7 @@ import importlib
 from types import ModuleType
 
 from tlbook.backbones.backbone import Backbone, model_fingerprint
-from tlbook.backbones.loading import load, load_head
+from tlbook.backbones.loading import load, load_head, load_words
 from tlbook.backbones.networks import Info, default, info, names, zoo
 from tlbook.backbones.weights import WeightsUnavailable, card, download
 from tlbook.backbones.wrapping import wrap
@@ -24,6 +24,7 @@ __all__ = [
     "info",
     "load",
     "load_head",
+    "load_words",
     "model_fingerprint",
     "names",
     "wrap",

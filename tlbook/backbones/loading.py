@@ -109,6 +109,56 @@ def load_head(name: str) -> keras.layers.Dense:
     return _built(network, network.input_size, functools.partial(_filled, network, path=path)).get_layer(network.head)
 
 
+@standard_settings()
+def load_words() -> tuple[keras.Model, keras.Model]:
+    """Load the image tower and the text tower that were trained on captioned drawings.
+
+    Both give unit vectors, so that a product of two is their cosine: the higher, the better
+    the sentence fits the picture (Radford et al. 2021, arXiv 2103.00020; this is a miniature).
+    They have met drawings of 22 species, no cat and no dog, with captions as
+    :func:`tlbook.sketches.caption` writes them.
+
+    Returns
+    -------
+    image_tower : keras.Model
+        Images of 64 px, values 0 to 255, (n, 64, 64, 3), to float32 (n, 64).
+        ``wrap(image_tower, layer="pool")`` is a backbone of its features for a probe.
+    text_tower : keras.Model
+        Sentences, a string tensor (n,), to float32 (n, 64). What is not among
+        ``tlbook.sketches.CAPTION_WORDS`` is one unknown word to it, whatever it is; a sentence without
+        words gives zeros. It needs TensorFlow.
+
+    Raises
+    ------
+    WeightsUnavailable
+        The weights or their card are missing from this installation, or damaged.
+
+    Examples
+    --------
+    >>> import keras
+    >>> image_tower, text_tower = load_words()
+    >>> sentences = keras.ops.convert_to_tensor(["an animal with pointed ears", "a fox"])
+    >>> tuple(text_tower(sentences).shape)
+    (2, 64)
+    """
+    import keras
+
+    from tlbook.backbones import words
+
+    path = files.present_words()
+    with same_random_state():
+        image_tower, reader, pair = words.towers()
+        sentence = keras.Input((), dtype="string", name="sentence")
+        text_tower = keras.Model(sentence, reader(words.tokens()(sentence)), name="text_tower")
+    try:
+        pair.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise files.WeightsUnavailable(
+            f"the weights in {path} are whole, but this version of Keras cannot put them into the towers ({error})"
+        ) from error
+    return image_tower, text_tower
+
+
 def _pretrained(network: Info, input_size: int, path: Path) -> keras.Model:
     fill = functools.partial(_filled, network, path=path)
     return _without_head(network, _built(network, input_size, fill))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import keras
 
 _CHUNK = 2**16
+WORDS = "words-1.weights.h5"
+"""The file of the image tower and the text tower."""
 
 
 class WeightsUnavailable(OSError):
@@ -40,7 +42,7 @@ def card(name: str = "sketchnet") -> dict[str, Any]:
     Parameters
     ----------
     name : str
-        "sketchnet" or one of :func:`zoo`.
+        "sketchnet", one of :func:`zoo`, or "words" for the towers of :func:`load_words`.
 
     Returns
     -------
@@ -53,12 +55,16 @@ def card(name: str = "sketchnet") -> dict[str, Any]:
     WeightsUnavailable
         The card is missing from this installation.
     """
-    network = networks.info(name)
-    if network.address or network.packaged:
-        raise ValueError(
-            f"{name} has no model card here, since it was not pretrained here; its source is {network.source}"
-        )
-    path = networks.DATA / network.file.replace(".weights.h5", ".json")
+    if name == "words":
+        file = WORDS
+    else:
+        network = networks.info(name)
+        file = network.file
+        if network.address or network.packaged:
+            raise ValueError(
+                f"{name} has no model card here, since it was not pretrained here; its source is {network.source}"
+            )
+    path = networks.DATA / file.replace(".weights.h5", ".json")
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -246,10 +252,25 @@ def _check(network: Info, path: Path) -> str:
             f"{path} holds other weights of {network.name} than Keras publishes ({kind} {expected[:12]}…); "
             "delete that file, so that they are downloaded anew"
         )
-    raise WeightsUnavailable(
+    raise _not_of_card(path, found, expected)
+
+
+def _not_of_card(path: Path, found: str, expected: str) -> WeightsUnavailable:
+    return WeightsUnavailable(
         f"{path} is not the file of its model card (SHA-256 {found[:12]}…, card {expected[:12]}…); "
         "install tlbook again, or run the pretraining script, which writes both"
     )
+
+
+def present_words() -> Path:
+    """The file of weights of the towers, which is that of its model card."""
+    path, expected = networks.DATA / WORDS, card("words")["sha256"]
+    if not path.is_file():
+        raise WeightsUnavailable(f"{path} is missing from this installation of tlbook; install it again")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise _not_of_card(path, found, expected)
+    return path
 
 
 def present(network: Info) -> tuple[Path, str]:

@@ -7,6 +7,7 @@ the dials that shift a drawing in one factor are in `SHIFTS`, and `shortcut`.
 This module stands alone: it needs NumPy, Pillow and rich, and no deep-learning library.
 """
 
+from tlbook.sketches.captions import CAPTION_WORDS, caption
 from tlbook.sketches.cues import all_cues_accuracy, single_cue_accuracy
 from tlbook.sketches.factors import (
     COLOURS,
@@ -46,6 +47,7 @@ from tlbook.sketches.shifts import (
 from tlbook.sketches.species import prior, sample
 
 __all__ = [
+    "CAPTION_WORDS",
     "COLOURS",
     "FACTORS",
     "RELEASE",
@@ -63,6 +65,7 @@ __all__ = [
     "SketchSet",
     "all_cues_accuracy",
     "blurred",
+    "caption",
     "dark",
     "draw",
     "gamma",
