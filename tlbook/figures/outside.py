@@ -11,10 +11,11 @@ from scipy import stats
 
 from tlbook._checks import some
 from tlbook.evaluation import Roc
-from tlbook.plotting.style import DOTTED, INK, looks, new_figure, percent_axis, styled
+from tlbook.plotting.style import DOTTED, INK, PALETTE, looks, new_figure, percent_axis, styled
 
 __all__ = ["attacks", "funnels", "limits", "ranges"]
 
+_GREY = str(DOTTED["color"])
 _NAMED = 4  # groups of a panel that are written out, the ones furthest below
 
 
@@ -66,11 +67,10 @@ def funnels(panels: Mapping[str, Mapping[str, tuple[int, int]]], *, ylabel: str,
         overall = right.sum() / n.sum()
         grid = np.arange(1, n.max() + 2)
         axes.axhline(overall, **DOTTED, label="all of the class")
-        axes.plot(grid, limits(grid, overall, tail), "--", color="#666666", linewidth=1.3, label="limit for one group")
+        axes.plot(grid, limits(grid, overall, tail), "--", color=_GREY, linewidth=1.3, label="limit for one group")
         strict = limits(grid, overall, tail / number)
-        axes.plot(grid, strict, "-", color="#666666", linewidth=1.3, label=f"limit for the lowest of {number}")
-        look = {"color": "#0072B2", "markersize": 5, "alpha": 0.85, "clip_on": False}
-        axes.plot(n, right / n, "o", **look, label="a group")
+        axes.plot(grid, strict, "-", color=_GREY, linewidth=1.3, label=f"limit for the lowest of {number}")
+        axes.plot(n, right / n, "o", color=PALETTE["blue"], markersize=5, alpha=0.85, label="a group")
         below = right / n - limits(n, overall, tail)
         for place in np.argsort(below)[:_NAMED]:
             if below[place] < 0:
@@ -147,9 +147,9 @@ def ranges(rows: Mapping[str, tuple[float, float]], *, xlabel: str, width: float
     figure, ((axes,),) = new_figure(width, 0.9 + 0.36 * len(rows))
     places = np.arange(len(rows))
     low, high = np.array(list(rows.values()), float).T
-    axes.hlines(places, low, high, color="#0072B2", linewidth=7, alpha=0.6)
+    axes.hlines(places, low, high, color=PALETTE["blue"], linewidth=7, alpha=0.6)
     same = low == high
-    axes.plot(low[same], places[same], "D", color="#D55E00")
+    axes.plot(low[same], places[same], "D", color=PALETTE["vermilion"])
     axes.set(xscale="log", xlabel=xlabel)
     axes.set_yticks(places, list(rows), color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
