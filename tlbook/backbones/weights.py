@@ -40,7 +40,7 @@ def card(name: str = "sketchnet") -> dict[str, Any]:
     Parameters
     ----------
     name : str
-        "sketchnet" or one of :func:`zoo`.
+        "sketchnet", one of :func:`zoo`, "zoo_simclr" or "zoo_masked".
 
     Returns
     -------
