@@ -36,9 +36,14 @@ ABOUT = {
 }
 LABELS, RANDOM = "zoo_width_50", "random weights"
 MAIN = [LABELS, "zoo_simclr", "zoo_masked", "simclr_without_colour", RANDOM]
-HALF = {"labels_half": LABELS, "simclr_half": "zoo_simclr", "masked_half": "zoo_masked"}
+OTHER_LENGTHS = {
+    "labels_half": LABELS,
+    "simclr_half": "zoo_simclr",
+    "masked_half": "zoo_masked",
+    "simclr_long": "zoo_simclr",
+}
 SETTING = {
-    "networks": MAIN, "half of the epochs": HALF,
+    "networks": MAIN, "other lengths": OTHER_LENGTHS,
     "images": [10, 20, 50, 100, 240], "seeds": 5,
     "tuned": [LABELS, "zoo_simclr", "zoo_masked", RANDOM], "tuned_images": [240], "tuned_seeds": 3,
     "learning_rate": 5e-4, "epochs": 7,
@@ -51,8 +56,8 @@ FOLDER = ROOT / "_build" / "pretraining"
 def rows(dataset: str):
     row = functools.partial(table, "part network target images seed")
     *few, most = SETTING["images"]
-    yield from row("pretraining", [*MAIN[1:-1], *HALF], "-", 0, 0)
-    for name in [*MAIN, *HALF]:
+    yield from row("pretraining", [*MAIN[1:-1], *OTHER_LENGTHS], "-", 0, 0)
+    for name in [*MAIN, *OTHER_LENGTHS]:
         yield from row("probe", name, "species", few, range(SETTING["seeds"]))
         yield from row("probe", name, "species", most, 0)
     for name in MAIN:

@@ -74,6 +74,7 @@ PLANS = {
     "simclr_without_colour": Plan(task="views", colour=False),
     "simclr_half": Plan(task="views", epochs=5),
     "masked_half": Plan(task="patches", epochs=5),
+    "simclr_long": Plan(task="views", epochs=30),
 }
 SHIPPED = ("zoo_simclr", "zoo_masked")
 TASKS = {
