@@ -26,7 +26,7 @@ def load(name: str, *, weights: str | None = "pretrained", input_size: int | Non
     Parameters
     ----------
     name : str
-        One of :func:`names` or of :func:`zoo`.
+        One of :func:`names` or of :func:`zoo`, "zoo_simclr" or "zoo_masked".
     weights : {"pretrained", None}, default "pretrained"
         None gives random weights, drawn as before a training from scratch: a
         control that shows what pretraining is worth.

@@ -290,15 +290,15 @@ def _lite(
 _SKETCHNET_COSTS = {0.25: (22_846, 1_451_520), 0.5: (89_972, 5_474_304), 0.75: (201_378, 12_068_352)}
 
 
-def _zoo(what: str, source: str, size: int, *, width: float = 0.5, n_classes: int = 22) -> Info:
-    """The record of a small network of the chapter on choosing, pretrained at 64 pixels."""
+def _zoo(what: str, source: str, size: int, *, width: float = 0.5, n_classes: int | None = 22) -> Info:
+    """The record of a small network pretrained at 64 pixels to be compared; without classes, it never saw a label."""
     parameters, multiply_adds = _SKETCHNET_COSTS[width]
     return Info(
         name=f"zoo_{what}",
         source=f"tlbook.sketches, {source}",
         licence="CC BY 4.0",
         function="tlbook.backbones.architectures.sketchnet",
-        options={"width": width, "n_classes": n_classes},
+        options={"width": width} if n_classes is None else {"width": width, "n_classes": n_classes},
         preprocess=None,
         input_size=64,
         feature_dim=round(128 * width),
@@ -307,7 +307,7 @@ def _zoo(what: str, source: str, size: int, *, width: float = 0.5, n_classes: in
         stages=("stage1", "stage2", "stage3", "stage4"),
         file=f"zoo_{what}-1.weights.h5",
         size=size,
-        head="logits",
+        head="" if n_classes is None else "logits",
         in_zoo=True,
     )
 
@@ -505,6 +505,8 @@ _RECORDS = (
     _zoo("few_drawings", "22 species, a tenth of the drawings", 449_160),
     _zoo("backgrounds", "22 species, labelled by background", 446_856, n_classes=13),
     _zoo("random_labels", "22 species, labelled at random", 449_160),
+    _zoo("simclr", "22 species, without labels: two views of a drawing find each other", 440_824, n_classes=None),
+    _zoo("masked", "22 species, without labels: hidden patches are painted in", 440_824, n_classes=None),
 )
 NETWORKS = {record.name: record for record in _RECORDS}
 
@@ -515,8 +517,11 @@ def names() -> tuple[str, ...]:
 
 
 def zoo() -> tuple[str, ...]:
-    """Small networks pretrained on drawings, each different from ``zoo_width_50`` in one thing, to be compared."""
-    return tuple(name for name, record in NETWORKS.items() if record.in_zoo)
+    """Small networks pretrained on labelled drawings, each different from ``zoo_width_50`` in one thing, to be compared.
+
+    Two more learned from the same drawings without labels, ``zoo_simclr`` and ``zoo_masked``, and are loaded by name.
+    """
+    return tuple(name for name, record in NETWORKS.items() if record.in_zoo and record.head)
 
 
 def info(name: str) -> Info:
@@ -525,7 +530,7 @@ def info(name: str) -> Info:
     Parameters
     ----------
     name : str
-        One of :func:`names` or of :func:`zoo`.
+        One of :func:`names` or of :func:`zoo`, "zoo_simclr" or "zoo_masked".
 
     Returns
     -------

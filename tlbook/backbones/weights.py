@@ -42,7 +42,7 @@ def card(name: str = "sketchnet") -> dict[str, Any]:
     Parameters
     ----------
     name : str
-        "sketchnet", one of :func:`zoo`, or "words" for the towers of :func:`load_words`.
+        "sketchnet", one of :func:`zoo`, "zoo_simclr", "zoo_masked", or "words" for the towers of :func:`load_words`.
 
     Returns
     -------

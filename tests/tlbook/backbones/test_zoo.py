@@ -12,9 +12,11 @@ import pytest
 
 from tlbook import backbones, convolution, sketches
 from tlbook.backbones import networks
+from tools.data import pretrain_without_labels
 from tools.data.pretrain import SOURCES, ZOO
 
 NAMES = backbones.zoo()
+UNLABELLED = pretrain_without_labels.SHIPPED
 MIDDLE = "zoo_width_50"
 AS_MANY_STEPS = {"zoo_half_species", "zoo_few_drawings"}
 
@@ -26,7 +28,8 @@ def test_the_zoo_is_no_choice_for_photos():
 
 
 def test_the_zoo_is_small():
-    assert sum(backbones.info(name).path.stat().st_size for name in NAMES) <= 4e6
+    assert sum(backbones.info(name).path.stat().st_size for name in (*NAMES, *UNLABELLED)) <= 5e6
+    assert all(backbones.info(name).path.stat().st_size <= 1e6 for name in UNLABELLED)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,6 +49,28 @@ def test_record_file_card_and_recipe_agree(name):
     assert card["data"]["species"] == list(sketches.SOURCE_SPECIES[: source.species])
     assert card["data"]["training drawings"] == source.species * source.per_class
     assert card["recipe"]["epochs"] == source.epochs and f" {name} " in card["recipe"]["command"]
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_networks_without_labels_differ_from_the_middle_one_in_the_task_alone(name):
+    info, card, middle = backbones.info(name), backbones.card(name), backbones.card(MIDDLE)
+    content = info.path.read_bytes()
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (info.size, card["sha256"])
+    assert (card["name"], card["licence"]) == (f"{name}-1", info.licence)
+    for same in ("architecture", "parameters", "licence"):
+        assert card[same] == middle[same]
+    for same in ("species", "training drawings", "held-out drawings"):
+        assert card["data"][same] == middle["data"][same]
+    for same in ("optimiser", "learning rate", "weight decay", "batch", "epochs", "seed"):
+        assert card["recipe"][same] == middle["recipe"][same]
+    assert f" {name} " in card["recipe"]["command"] and "source-task accuracy" not in card
+    backbone = backbones.load(name)
+    assert (backbone.feature_dim, backbone.stages) == (info.feature_dim, info.stages)
+    assert backbone.model.count_params() == info.parameters == card["parameters"]
+    # It is loaded by name, and no candidate among those that are compared by what they know of their classes.
+    assert name not in backbones.zoo() and name not in backbones.names()
+    with pytest.raises(ValueError, match=f"the weights of {name} have no classifier"):
+        backbones.load_head(name)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != MIDDLE])
