@@ -209,6 +209,21 @@ def test_a_rate_of_the_headline_lies_inside_the_grid(monkeypatch):
         headline.chosen("head only")
 
 
+@pytest.mark.parametrize("dataset", runner.DATASETS)
+def test_rates_of_the_cheaper_ways_are_chosen_on_validation_data(dataset):
+    pytest.importorskip("tensorflow")
+    from experiments import cheaper
+
+    record = results.load(runner.load("cheaper", dataset).record)
+    choice, test = record.select(part="choice"), record.select(part="test")
+    assert all("test_accuracy" not in row for row in choice) and set(choice.column("seed")) == {cheaper.CHOICE_SEED}
+    assert cheaper.CHOICE_SEED not in test.options("seed")
+    trained = [row for row in test if row["method"] != cheaper.PROBE]
+    assert len(trained) == len(test) - cheaper.SETTINGS[dataset]["seeds"] > 0
+    for row in trained:
+        assert row["learning_rate"] == cheaper.chosen(dataset, row["method"], row["variant"])
+
+
 def test_what_tlbook_says_of_the_top_is_what_was_planned_and_measured():
     pytest.importorskip("tensorflow")
     from experiments import top

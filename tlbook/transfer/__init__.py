@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tlbook.transfer.averages import average_weights
     from tlbook.transfer.batches import Batches, epoch_order
     from tlbook.transfer.checkpoints import CheckpointMismatch
+    from tlbook.transfer.few import add_adapters, freeze_all_but
     from tlbook.transfer.freezing import freeze, gradual_unfreezing, randomise, unfreeze
     from tlbook.transfer.heads import attach_head
     from tlbook.transfer.history import History
@@ -48,11 +49,13 @@ __all__ = [
     "Recipe",
     "Tabulated",
     "adapt_batch_norm",
+    "add_adapters",
     "attach_head",
     "average_weights",
     "epoch_order",
     "fine_tune",
     "freeze",
+    "freeze_all_but",
     "gradual_unfreezing",
     "head_layers",
     "layer_groups",
@@ -74,6 +77,8 @@ _WHERE = {
     "Batches": "batches",
     "epoch_order": "batches",
     "CheckpointMismatch": "checkpoints",
+    "add_adapters": "few",
+    "freeze_all_but": "few",
     "freeze": "freezing",
     "gradual_unfreezing": "freezing",
     "randomise": "freezing",

@@ -221,13 +221,30 @@ def _nested(model: keras.Model) -> list[keras.Model]:
 
 
 def trainable_state(model: keras.Model) -> list[bool]:
-    """The ``trainable`` flag of every leaf layer with weights, in order."""
-    return [layer.trainable for layer in weighted_layers(model).values()]
+    """The ``trainable`` flag of every leaf layer with weights, in order.
+
+    Where single weights are held in a layer that is trainable, as by :func:`~tlbook.transfer.freeze_all_but` and by Keras's
+    ``enable_lora``, the flags of all such weights follow.
+    """
+    flags = [layer.trainable for layer in weighted_layers(model).values()]
+    single = [weight.trainable for weight in _switched(model)]
+    return flags if all(single) else flags + single
 
 
 def restore_trainable_state(model: keras.Model, state: Sequence[bool]) -> None:
     """Put back what :func:`trainable_state` returned."""
-    _set_trainable(model, {name for name, on in zip(weighted_layers(model), state, strict=True) if on})
+    n = len(weighted_layers(model))
+    _set_trainable(model, {name for name, on in zip(weighted_layers(model), state[:n], strict=True) if on})
+    if state[n:]:
+        for weight, on in zip(_switched(model), state[n:], strict=True):
+            weight.trainable = on
+
+
+def _switched(model: keras.Model) -> list[keras.Variable]:
+    """The weights that are trainable where their layer is, unless someone holds them apart; not those of frozen layers."""
+    return [
+        weight for layer in weighted_layers(model).values() if layer.trainable for weight in layer._trainable_variables
+    ]
 
 
 def gradual_unfreezing(

@@ -151,6 +151,7 @@ def train(
         # optimiser that loads only where tlbook is installed; its traced steps would keep that alive.
         model.compiled, model.optimizer = False, None
         model.train_function = model.test_function = None
+        model._compile_metrics = None  # a compile without metrics would keep ours, which want one-hot labels
     return history
 
 
