@@ -62,7 +62,7 @@ def test_conda_environment_has_the_same_packages_and_ranges():
         conda[name] = requirement.specifier
     assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     conda.pop("pip")
-    extras = ("assignments", "book", "browser", "fast", "lite0", "test", "text")
+    extras = ("assignments", "book", "browser", "cluster", "fast", "lite0", "shards", "test", "text")
     assert conda == {name: requirement.specifier for name, requirement in declared(*extras).items()}
 
 
