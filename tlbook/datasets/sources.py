@@ -9,7 +9,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,17 +123,19 @@ class _Table:
         self.path, self.root = path, path.parent
 
     def entries(self) -> Iterator[Entry]:
-        names, batches = self._opened()
-        columns = _columns(self.path, names)
-        for number, row in enumerate(batches(list(columns.values())), 1):
-            cells = dict(zip(columns, row, strict=True))
-            split = (cells.get("split") or "").strip()
-            yield Entry(
-                *self._place(cells["file"] or "", number),
-                label=_word(cells.get("label") or ""),
-                split=split_named(self.path, number, split, "row") if split else None,
-                group=(cells.get("group") or "").strip() or None,
-            )
+        import pyarrow as pa
+
+        try:
+            for number, cells in enumerate(self._rows(), 1):
+                split = (cells.get("split") or "").strip()
+                yield Entry(
+                    *self._place(cells["file"] or "", number),
+                    label=_word(cells.get("label") or ""),
+                    split=split_named(self.path, number, split, "row") if split else None,
+                    group=(cells.get("group") or "").strip() or None,
+                )
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"{self.path} cannot be read: {' '.join(str(error).split())}") from None
 
     def again(self, paths: Iterable[str | None]) -> Iterator[Place | None]:
         return (None if path is None else self.root / path for path in paths)
@@ -149,24 +151,24 @@ class _Table:
             )
         return inside, self.root / inside
 
-    def _opened(self) -> tuple[list[str], Callable[[list[str]], Iterator[list[str | None]]]]:
-        """The names of the columns, and what yields rows of some of them."""
+    def _rows(self) -> Iterator[dict[str, str | None]]:
+        """The columns that are read, by what they hold, as text."""
         import pyarrow as pa
 
-        try:
-            return self._of_parquet() if self.path.suffix.lower() == ".parquet" else self._of_csv()
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{self.path} cannot be read: {' '.join(str(error).split())}") from None
+        columns, batches = self._of_parquet() if self.path.suffix.lower() == ".parquet" else self._of_csv()
+        for batch in batches:
+            words = [batch.column(name).cast(pa.string()).to_pylist() for name in columns.values()]
+            for row in zip(*words, strict=True):
+                yield dict(zip(columns, row, strict=True))
 
-    def _of_parquet(self) -> tuple[list[str], Callable[[list[str]], Iterator[list[str | None]]]]:
+    def _of_parquet(self) -> tuple[dict[str, str], Iterable[Any]]:
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(self.path)
-        return file.schema_arrow.names, lambda columns: self._rows(
-            file.iter_batches(batch_size=_CHUNK, columns=columns), columns
-        )
+        columns = _columns(self.path, file.schema_arrow.names)
+        return columns, file.iter_batches(batch_size=_CHUNK, columns=list(columns.values()))
 
-    def _of_csv(self) -> tuple[list[str], Callable[[list[str]], Iterator[list[str | None]]]]:
+    def _of_csv(self) -> tuple[dict[str, str], Iterable[Any]]:
         import pyarrow as pa
         from pyarrow import csv
 
@@ -177,23 +179,10 @@ class _Table:
         header = io.StringIO(head.decode(encoding, "replace")).readline()
         reading = csv.ReadOptions(encoding="utf-16" if encoding == "utf-16" else "utf8", use_threads=False)
         parsing = csv.ParseOptions(delimiter=max(",;\t", key=header.count), newlines_in_values=True)
-        names = csv.open_csv(self.path, reading, parsing).schema.names
-
-        def rows(columns: list[str]) -> Iterator[list[str | None]]:
-            converting = csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), include_columns=columns)
-            return self._rows(csv.open_csv(self.path, reading, parsing, converting), columns)
-
-        return names, rows
-
-    def _rows(self, batches: Iterable[Any], columns: list[str]) -> Iterator[list[str | None]]:
-        import pyarrow as pa
-
-        try:
-            for batch in batches:
-                words = [batch.column(name).cast(pa.string()).to_pylist() for name in columns]
-                yield from (list(row) for row in zip(*words, strict=True))
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{self.path} cannot be read: {' '.join(str(error).split())}") from None
+        columns = _columns(self.path, csv.open_csv(self.path, reading, parsing).schema.names)
+        names = list(columns.values())
+        converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
+        return columns, csv.open_csv(self.path, reading, parsing, converting)
 
 
 def _columns(path: Path, names: list[str]) -> dict[str, str]:

@@ -48,11 +48,15 @@ def _client(address: str) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     if not address.startswith(_LOCAL):
-        with Client(address, timeout=PATIENCE, set_as_default=False) as client:
+        try:
+            client = Client(address, timeout=PATIENCE, set_as_default=False)
+        except OSError as error:
+            raise OSError(f"no Dask scheduler answers at {address} ({error})") from error
+        with client:
             yield client
         return
     given = address.removeprefix(_LOCAL)
-    n = whole(int(given) if given.isdecimal() else given, "scheduler=local:N, N", hint="processes")
+    n = whole(int(given) if given.isdecimal() else given, "scheduler=local:N, N", of="processes")
     with (
         LocalCluster(
             n_workers=n,
@@ -113,7 +117,7 @@ def compute_on(
             ): shard
             for shard in wanted
         }
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             shard = futures[future]
             why = str(future.exception()) if future.status == "error" else future.result()
             if why:

@@ -292,16 +292,15 @@ class Shards:
         return parts
 
     def left_out(self, most: int = 20) -> tuple[int, tuple[Finding, ...]]:
-        """How many photos of the shards that are there were left out, and the first of them with their reasons."""
+        """How many photos of the shards that can be read were left out, and the first of them with their reasons."""
+        import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         count = 0
         findings: list[Finding] = []
         for shard in range(self.shards):
-            if not self.table_path(shard).is_file():
-                continue
-            with pq.ParquetFile(self.table_path(shard)) as file:
+            with suppress(pa.ArrowException, OSError), pq.ParquetFile(self.table_path(shard)) as file:
                 for batch in file.iter_batches(batch_size=_CHUNK, columns=["path", "reason"]):
                     out = batch.filter(pc.not_equal(batch.column("reason"), ""))
                     count += out.num_rows
@@ -326,8 +325,8 @@ class Shards:
         return {
             "manifest_sha256": self.manifest_sha256,
             "backbone": self.backbone,
-            "fingerprint": self.fingerprint,
             "input_size": str(self.input_size),
+            "fingerprint": self.fingerprint,  # which depends on the size
             "dtype": self.dtype,
             "shard": str(shard),
         }
