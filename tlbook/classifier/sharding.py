@@ -52,7 +52,7 @@ def _check_folder(out: Path) -> None:
     """Refuse a folder of something else."""
     if not out.is_dir():
         return
-    names = [one.name for one in os.scandir(out)]
+    names = [one.name for one in out.iterdir()]
     known = [name for name in names if name.startswith(_OURS)]
     if len(known) < len(names) and not {"manifest.parquet", "shards.json"} & set(names):
         other = visible(min(set(names) - set(known)))

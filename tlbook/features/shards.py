@@ -49,6 +49,8 @@ DTYPES = ("float16", "float32")
 USUAL = 10_000
 """Photos in a shard where their number is not given."""
 
+Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
 _FORMAT = 1
 _MANIFEST, _ABOUT = "manifest.parquet", "shards.json"
 _CHUNK = 8192  # rows of a table in memory at once
@@ -391,6 +393,7 @@ def prepare(
             found = Shards.read(folder)
             _compare(found, backbone(found.backbone, found.input_size), input_size, dtype, shards)
             return found
+        _clear(folder, _MANIFEST, _ABOUT)
         network = backbone(None, input_size)
         said = _said_of_manifest(folder) or _list_photos(source, folder, shards, progress)
         if shards is not None and shards != said["shards"]:
@@ -450,7 +453,7 @@ def _list_photos(source: Path, folder: Path, shards: int | None, progress: bool)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for stale in folder.glob(".listing-*"):  # of a process that was killed
+    for stale in folder.glob(".listing-*"):  # of a process that was killed, as below
         shutil.rmtree(stale, ignore_errors=True)
     with (
         tempfile.TemporaryDirectory(prefix=".listing-", dir=folder) as passing,
@@ -488,9 +491,6 @@ def _list_photos(source: Path, folder: Path, shards: int | None, progress: bool)
 # ---- one shard ----
 
 
-Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
 @functools.lru_cache(maxsize=1)
 def _network(name: str, input_size: int, fingerprint: str) -> tuple[str, Forward]:
     """The engine that computes here, and what it does with a batch; one session in each process."""
@@ -508,6 +508,13 @@ def _network(name: str, input_size: int, fingerprint: str) -> tuple[str, Forward
 def load_network(shards: Shards) -> None:
     """Have the network ready, and its graph on disk, before workers ask for it."""
     _network(shards.backbone, shards.input_size, shards.fingerprint)
+
+
+def _clear(folder: Path, *names: str) -> None:
+    """Remove what a process that was killed left of files; whoever calls holds their lock."""
+    for name in names:
+        for stale in folder.glob(f"{name}.*.part"):
+            stale.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -563,8 +570,7 @@ def compute(
             advance(n)
             return False
         found.table_path(shard).unlink(missing_ok=True)  # a table stands beside its own array or none
-        for stale in found.folder.glob(f"{_name(shard)}.*.part"):  # of a process that was killed
-            stale.unlink(missing_ok=True)
+        _clear(found.folder, _name(shard))
         reasons, digest = _write_array(found, Path(source), shard, threads, advance)
         _write_table(found, shard, reasons, digest)
     return True
