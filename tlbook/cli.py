@@ -1,7 +1,8 @@
 """The command ``tlbook``: :mod:`tlbook.classifier` from a shell.
 
-It reads the arguments, calls one function and prints what that returns. The exit status is 0, or 2 for input that cannot be used
-(one sentence on standard error says why), or 130 for a run that was interrupted.
+It reads the arguments, calls one function and prints what that returns. The exit status is 0, or 1 where ``features --status``
+finds that shards are missing, or 2 for input that cannot be used (one sentence on standard error says why), or 130 for a run that
+was interrupted.
 """
 
 from __future__ import annotations
@@ -104,6 +105,27 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("model", metavar="MODEL")
     serve.add_argument("--port", type=int, default=8765, metavar="N", help="0 takes any that is free (default: 8765)")
 
+    features = commands.add_parser(
+        "features",
+        help="compute the features of many photos in shards, which any scheduler can run",
+        description="SOURCE is a folder as for train, a CSV or Parquet file of paths and labels, or webdataset's tar files. "
+        "Shards that are there and whole are skipped, so the same command goes on where it was interrupted.",
+    )
+    features.add_argument("source", metavar="SOURCE", help="the photos; with --status, the folder of the shards")
+    place = features.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", metavar="DIR", help="folder of the shards")
+    place.add_argument(
+        "--status", action="store_true", help="say which shards are missing; the exit status is 1 where any is"
+    )
+    features.add_argument("--shards", type=int, metavar="N", help="how many (default: one for each 10,000 photos)")
+    features.add_argument("--shard", type=int, metavar="I", help="compute this one only, from 0")
+    features.add_argument("--backbone", default="auto", metavar="NAME", help="pretrained network, as for train")
+    features.add_argument("--input-size", type=int, metavar="PIXELS")
+    features.add_argument("--dtype", choices=("float16", "float32"), help="of the numbers on disk (default: float16)")
+    features.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler; local:N starts N processes of this machine"
+    )
+
     ranking = commands.add_parser(
         "backbones",
         help="list the pretrained networks, or find out which suits your photos",
@@ -128,7 +150,7 @@ def _note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _run(arguments: dict[str, Any]) -> None:
+def _run(arguments: dict[str, Any]) -> int:
     from tlbook import classifier
 
     command, quiet = arguments.pop("command"), arguments.pop("quiet")
@@ -146,8 +168,24 @@ def _run(arguments: dict[str, Any]) -> None:
         print(_shown(classifier.compare_backbones(**arguments, progress=progress, say=say).text()))
     elif command == "serve":
         classifier.serve(**arguments, say=_note)
+    elif command == "features":
+        return _features(arguments.pop("status"), arguments, progress)
     else:
         _evaluate(arguments.pop("json"), arguments, progress)
+    return 0
+
+
+def _features(status: bool, arguments: dict[str, Any], progress: bool) -> int:
+    from tlbook import classifier
+    from tlbook.classifier.sharding import status_of
+
+    if not status:
+        say = (lambda line: _note(_shown(line))) if progress else (lambda line: None)
+        print(classifier.features(**arguments, progress=progress, say=say).folder)
+        return 0
+    whole, text = status_of(classifier.read_shards(arguments["source"]))
+    print(_shown(text))
+    return 0 if whole else 1
 
 
 def _predict(out: str | None, arguments: dict[str, Any], progress: bool) -> None:
@@ -241,6 +279,8 @@ def _why_not_keras(given: dict[str, Any]) -> str | None:
     if name and (name not in _BACKENDS or find_spec(name) is None):
         why = "is not installed" if name in _BACKENDS else "is no backend of Keras"
         return f"KERAS_BACKEND={name}: {name} {why}; unset it, or set it to tensorflow"
+    if given["command"] == "features":
+        return None  # where the backbone's graph is kept, nothing needs it
     try:
         import tlbook.classifier.training  # noqa: F401
     except (ImportError, OSError, ValueError) as error:  # as where keras.json names a backend that is not there
@@ -262,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(_parser().parse_args(arguments))
     warnings.showwarning = lambda message, *_: _note(_shown(f"note: {message}"))
     interrupted = "tlbook: interrupted" + (
-        "; the same command goes on from here" if given["command"] == "train" else ""
+        "; the same command goes on from here" if given["command"] in ("train", "features") else ""
     )
     if given["command"] == "train":
         _find_temporary_folder(given["out"])
@@ -273,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _quick_to_leave():
             if why := _why_not_keras(given):
                 raise InputError(why)
-        _run(given)
+        result = _run(given)
         sys.stdout.flush()
     except InputError as error:
         _note(_shown(f"tlbook: {error}"))
@@ -286,6 +326,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of standard output, as where its disk is full
         _note(_shown(f"tlbook: the output could not be written ({error.strerror or error})"))
         return 2
+    else:
+        return result
     finally:
         lines(None)
     return 0

@@ -62,7 +62,7 @@ def test_conda_environment_has_the_same_packages_and_ranges():
         conda[name] = requirement.specifier
     assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     conda.pop("pip")
-    extras = ("assignments", "book", "browser", "fast", "lite0", "test", "text")
+    extras = ("assignments", "book", "browser", "cluster", "fast", "lite0", "shards", "test", "text")
     assert conda == {name: requirement.specifier for name, requirement in declared(*extras).items()}
 
 
@@ -81,7 +81,17 @@ def test_lower_bounds_admit_colab():
 def test_package_imports_only_what_it_declares():
     modules = {"sklearn": "scikit-learn", "PIL": "pillow"}
     # used where they are installed, and said so
-    optional = {"onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "IPython", "jax"}
+    optional = {
+        "onnx",
+        "onnxruntime",
+        "tf2onnx",
+        "ai_edge_litert",
+        "IPython",
+        "jax",
+        "pyarrow",
+        "webdataset",
+        "distributed",
+    }
     allowed = {*declared(), "tlbook", *sys.stdlib_module_names, *optional}
     for path in sorted((ROOT / "tlbook").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

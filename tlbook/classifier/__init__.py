@@ -5,8 +5,8 @@
 >>> classifier.predict(result.model, ["holiday.jpg"]).labels  # doctest: +SKIP
 ('cat',)
 
-The commands ``tlbook train``, ``predict``, ``evaluate``, ``export`` and ``serve`` call the functions of these names, and
-``tlbook backbones`` calls :func:`compare_backbones`.
+The commands ``tlbook train``, ``predict``, ``evaluate``, ``export``, ``serve`` and ``features`` call the functions of these
+names, and ``tlbook backbones`` calls :func:`compare_backbones`.
 """
 
 import importlib
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tlbook.classifier.ranking import BackboneComparison, Candidate, compare_backbones
     from tlbook.classifier.saved import Classifier, load, save
     from tlbook.classifier.serving import PhotoServer, serve
+    from tlbook.classifier.sharding import features, read_shards
     from tlbook.classifier.training import Result, train
 
 __all__ = [
@@ -40,8 +41,10 @@ __all__ = [
     "evaluate",
     "export",
     "exported_names",
+    "features",
     "load",
     "predict",
+    "read_shards",
     "run_exported",
     "save",
     "serve",
@@ -56,6 +59,7 @@ _FROM = {
     "ranking": ("BackboneComparison", "Candidate", "compare_backbones"),
     "saved": ("Classifier", "load", "save"),
     "serving": ("PhotoServer", "serve"),
+    "sharding": ("features", "read_shards"),
     "training": ("Result", "train"),
 }
 _MODULES = {name: module for module, names in _FROM.items() for name in names}

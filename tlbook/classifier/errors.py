@@ -8,8 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["InputError", "check_writable", "place_for", "refusing", "sentence", "shortened", "writing"]
+__all__ = [
+    "InputError",
+    "check_apart",
+    "check_writable",
+    "path_of",
+    "place_for",
+    "refusing",
+    "sentence",
+    "shortened",
+    "writing",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -94,6 +105,34 @@ def _made(folder: Path) -> Path:
         os.mkdir(folder)
         return folder
     return Path(tempfile.mkdtemp(prefix=".tlbook-", dir=folder.parent))
+
+
+def path_of(given: Any, name: str) -> Path:
+    """A path that was given, or a refusal of what is none."""
+    if not isinstance(given, str | os.PathLike) or isinstance(given, bytes):
+        raise InputError(f"{name} is the path of a folder; got {type(given).__name__}")
+    return Path(given).expanduser()
+
+
+def check_apart(source: Path, out: Path) -> None:
+    """Refuse a folder of photos and one of a result that are in one another."""
+    if _holds(source, out):
+        raise InputError(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
+    if _holds(out, source):
+        raise InputError(f"the photos {source} lie in {out}, which is for the result; name another folder for it")
+
+
+def _holds(outer: Path, inner: Path) -> bool:
+    """Whether one folder is the other or lies in it, whatever links, mounts and capitals they are reached by."""
+    place = os.path.realpath(inner)
+    while True:
+        if place == os.path.realpath(outer) or (
+            os.path.exists(place) and os.path.exists(outer) and os.path.samefile(place, outer)
+        ):
+            return True
+        if place == os.path.dirname(place):
+            return False
+        place = os.path.dirname(place)
 
 
 def place_for(path: str | os.PathLike[str], *given: str | os.PathLike[str]) -> Path:

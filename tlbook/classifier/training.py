@@ -14,7 +14,7 @@ from tlbook import __version__
 from tlbook._checks import one_of, whole
 from tlbook._models import has_gradients, standard_settings
 from tlbook.classifier import choice, photos
-from tlbook.classifier.errors import InputError, check_writable, refusing, writing
+from tlbook.classifier.errors import InputError, check_apart, check_writable, path_of, refusing, writing
 from tlbook.classifier.metrics_file import MODEL, PREDICTIONS, REPORT
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import RunFolder, check_place, key_of, open_run
@@ -209,10 +209,10 @@ def train(
         raise InputError(
             f"strategy {strategy} needs the TensorFlow, JAX or PyTorch backend of Keras; unset KERAS_BACKEND, or take probe"
         )
-    source, out = _path(folder, "folder"), _path(out, "out")
-    test = None if test is None else _path(test, "test")
+    source, out = path_of(folder, "folder"), path_of(out, "out")
+    test = None if test is None else path_of(test, "test")
     for photos_folder in [source] if test is None else [source, test]:
-        _check_apart(photos_folder, out)
+        check_apart(photos_folder, out)
     check_place(out)
     check_writable(out)
 
@@ -266,37 +266,11 @@ def _check_labels(labels: Any, test: Any, task: Any, columns: Sequence[str], cir
         if task is not None or columns or circular:
             raise InputError("--task, --column and --circular say how the CSV of --labels is read; give that too")
         return
-    _path(labels, "labels")
+    path_of(labels, "labels")
     if test is not None:
         raise InputError("--labels and --test exclude each other: name the test photos in a column split of the CSV")
     if task is not None:
         one_of(task, "task", TASKS, error=InputError)
-
-
-def _path(given: Any, name: str) -> Path:
-    if not isinstance(given, str | os.PathLike) or isinstance(given, bytes):
-        raise InputError(f"{name} is the path of a folder; got {type(given).__name__}")
-    return Path(given).expanduser()
-
-
-def _check_apart(source: Path, out: Path) -> None:
-    if _holds(source, out):
-        raise InputError(f"{out} lies in the folder of the photos, where it would become a class; name a place outside")
-    if _holds(out, source):
-        raise InputError(f"the photos {source} lie in {out}, which is for the result; name another folder for it")
-
-
-def _holds(outer: Path, inner: Path) -> bool:
-    """Whether one folder is the other or lies in it, whatever links, mounts and capitals they are reached by."""
-    place = os.path.realpath(inner)
-    while True:
-        if place == os.path.realpath(outer) or (
-            os.path.exists(place) and os.path.exists(outer) and os.path.samefile(place, outer)
-        ):
-            return True
-        if place == os.path.dirname(place):
-            return False
-        place = os.path.dirname(place)
 
 
 def _say_what_was_read(given: Photos, say: Callable[[str], None]) -> None:

@@ -160,7 +160,7 @@ def _plugin(kind: str) -> None:
 
 def looks_like_photo(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as photos do, or is called like one."""
-    with_ending = os.path.splitext(path)[1].lower() in _ENDINGS
+    with_ending = os.path.splitext(path)[1].lower() in ENDINGS
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
@@ -171,7 +171,7 @@ def looks_like_photo(path: str | os.PathLike[str]) -> bool:
     return with_ending or head.startswith(_STARTS) or head[8:12] == b"WEBP" or _kind(head) is not None
 
 
-_ENDINGS = {
+ENDINGS = {
     ".jpg",
     ".jpeg",
     ".png",
@@ -454,18 +454,19 @@ def inspect(
         return found, None, None
 
 
+def largest_value(source: Readable | bytes) -> int | None:
+    """The largest value of a 16-bit image; None of any other, of which only the header is read, and of what cannot be read."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            deep = oddity(image) == "16-bit"
+        return inspect(source)[1] if deep else None
+    except Exception:  # what is wrong with it is said where it is decoded
+        return None
+
+
 def common_white(sources: Iterable[Readable | bytes]) -> int:
     """The value that stands for white in the 16-bit images among some files; of the others only the header is read."""
-
-    def largest(source: Readable | bytes) -> int | None:
-        try:
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-                deep = oddity(image) == "16-bit"
-            return inspect(source)[1] if deep else None
-        except Exception:  # what is wrong with it is said where it is decoded
-            return None
-
-    return white_of(in_order(largest, sources))
+    return white_of(in_order(largest_value, sources))
 
 
 def white_of(largest: Iterable[int | None]) -> int:

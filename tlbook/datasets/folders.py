@@ -9,7 +9,7 @@ import re
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +129,7 @@ def _inmost(folder: Path) -> Path:
     return folder
 
 
-def _like_a_split(name: str) -> str | None:
+def like_a_split(name: str) -> str | None:
     found = _LIKE_A_SPLIT.search(name.strip().casefold())
     return SPLIT_FOLDERS[found[1]] if found else None
 
@@ -178,7 +178,7 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[Path, str]:
 
 def _refuse_other_layouts(root: Path, folders: list[Path]) -> None:
     """Refuse folders that are no classes, though nothing in them is named as expected."""
-    like = {path: split for path in folders if (split := _like_a_split(path.name))}
+    like = {path: split for path in folders if (split := like_a_split(path.name))}
     if len(set(like.values())) > 1:
         places = {split: _inmost(path) for path, split in reversed(like.items())}
         typed = [
@@ -208,32 +208,40 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFKC", printable(name)).strip().casefold()
 
 
-def _scan(root: Path) -> list[_File]:
-    """All candidate files with their class and, where the folder has splits, split."""
-    folders = _subfolders(root)
-    splits = _split_folders(root, folders)
+def _class_folders(root: Path) -> tuple[list[tuple[Path, str, str | None]], list[Path]]:
+    """Each class folder with its class and, where there are ready splits, its split; and the folders that hold them."""
+    splits = _split_folders(root, _subfolders(root))
     tops: list[tuple[Path, str | None]] = [*splits.items()] or [(root, None)]
-    found: list[_File] = []
-    for top, split in tops:
-        for folder in _subfolders(top):
-            label = _label(folder)
-            before = len(found)
-            for path, reason in _walk(folder):
-                found.append(_File(path, path.relative_to(root).as_posix(), label, split, reason=reason))
-            if len(found) == before:
-                raise ValueError(f"the class folder {folder} holds no file; remove it or put images in it")
+    found = [(folder, _label(folder), split) for top, split in tops for folder in _subfolders(top)]
+    check_names((label for _, label, _ in found), f"the class folders {{}} of {root}")
+    return found, list(dict.fromkeys([root, *splits]))
+
+
+def check_names(names: Iterable[str], where: str) -> None:
+    """Refuse classes that are probably meant to be one; `where` says whose they are, with a place for their names."""
     alike = defaultdict(set)
-    for file in found:
-        alike[_key(file.label)].add(file.label)
+    for name in names:
+        alike[_key(name)].add(name)
     if twice := [sorted(labels) for labels in alike.values() if len(labels) > 1]:
         raise ValueError(
-            f"the class folders {', '.join(map(repr, twice[0]))} of {root} differ in capitals or blanks alone; put them "
-            "together if they are one class, else give them other names"
+            f"{where.format(', '.join(map(repr, twice[0])))} differ in capitals or blanks alone; put them together if they "
+            "are one class, else give them other names"
         )
-    for top in {root: None, **dict(tops)}:
+
+
+def scanned(root: Path) -> Iterator[_File]:
+    """All candidate files with their class and, where the folder has splits, split, one by one."""
+    folders, tops = _class_folders(root)
+    for folder, label, split in folders:
+        empty = True
+        for path, reason in _walk(folder):
+            yield _File(path, path.relative_to(root).as_posix(), label, split, reason=reason)
+            empty = False
+        if empty:
+            raise ValueError(f"the class folder {folder} holds no file; remove it or put images in it")
+    for top in tops:
         for path, reason in _beside(top):
-            found.append(_File(path, path.relative_to(root).as_posix(), "", None, reason=reason))
-    return found
+            yield _File(path, path.relative_to(root).as_posix(), "", None, reason=reason)
 
 
 def _screen(file: _File, convert: bool, keep: int | None = None) -> _File:
@@ -277,6 +285,14 @@ def _place(digest: str, seed: int) -> float:
     return int.from_bytes(mixed[:7], "big") / 2**56
 
 
+def split_of(key: str, fractions: Sequence[float], seed: int = 0) -> str:
+    """The split of a photo by its content (or by another key) alone, however many others there are."""
+    place = _place(key, seed)
+    if place < fractions[0] or not any(fractions[1:]):
+        return "train"
+    return "validation" if place < fractions[0] + fractions[1] or not fractions[2] else "test"
+
+
 def assign(digests: Sequence[str], fractions: Sequence[float], seed: int = 0) -> list[str]:
     """Split the images of one class by their content.
 
@@ -299,16 +315,9 @@ def assign(digests: Sequence[str], fractions: Sequence[float], seed: int = 0) ->
     list of str
         ``"train"``, ``"validation"`` or ``"test"`` for each image.
     """
-    edges = (fractions[0], fractions[0] + fractions[1])
     places = {digest: _place(digest, seed) for digest in digests}
-
-    def split_of(place: float) -> str:
-        if place < edges[0] or not any(fractions[1:]):
-            return "train"
-        return "validation" if place < edges[1] or not fractions[2] else "test"
-
-    chosen = {digest: split_of(place) for digest, place in places.items()}
-    middle = dict(zip(SPLITS, (0.0, sum(edges) / 2, 1.0), strict=True))
+    chosen = {digest: split_of(digest, fractions, seed) for digest in places}
+    middle = dict(zip(SPLITS, (0.0, fractions[0] + fractions[1] / 2, 1.0), strict=True))
     wanted = [name for name in ("train", "test", "validation") if fractions[SPLITS.index(name)] > 0]
     for rank, name in enumerate(wanted):
         counts = Counter(chosen.values())
@@ -326,19 +335,21 @@ def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
     return values[0], values[1], values[2]
 
 
-def _shares(files: list[_File], fractions: Sequence[float]) -> Sequence[float] | None:
-    """The shares into which what is in no split yet, or in train, is divided; None where all is ready."""
-    given = {file.split for file in files}
+def shares(given: Collection[str | None], fractions: Sequence[float]) -> Sequence[float] | None:
+    """The shares into which what is in no split yet, or in train, is divided; None where all is ready.
+
+    ``given`` are the splits that there are, None among them where some photos are in none.
+    """
     if None in given:
         return fractions
-    if given == set(SPLITS):
+    if set(given) == set(SPLITS):
         return None
     # What is missing is taken out of train, in the proportions that are left.
-    shares = [
+    wanted = [
         share if name == "train" or name not in given else 0 for name, share in zip(SPLITS, fractions, strict=True)
     ]
-    total = sum(shares)
-    return tuple(share / total for share in shares) if total else (1.0, 0.0, 0.0)
+    total = sum(wanted)
+    return tuple(share / total for share in wanted) if total else (1.0, 0.0, 0.0)
 
 
 def _deal(root: Path, files: list[_File], labels: NDArray[np.int64], fractions: Sequence[float], seed: int) -> None:
@@ -352,15 +363,15 @@ def _deal(root: Path, files: list[_File], labels: NDArray[np.int64], fractions: 
         raise ValueError(
             f"{root}: the group {visible(group)!r} is in {' and in '.join(sorted(splits, key=SPLITS.index))}"
         )
-    shares = _shares(files, fractions)
-    if shares is None:
+    divided = shares({file.split for file in files}, fractions)
+    if divided is None:
         return
     where = [i for i, file in enumerate(files) if file.split in (None, "train")]
     units = _together([files[i] for i in where])
     rank = np.ones(units.max() + 1)
     for unit, i in zip(units, where, strict=True):
         rank[unit] = min(rank[unit], _place(files[i].digest, seed))
-    wanted = [(name, share) for name, share in zip(SPLITS, shares, strict=True) if share > 0]
+    wanted = [(name, share) for name, share in zip(SPLITS, divided, strict=True) if share > 0]
     wanted.sort(key=lambda one: ("train", "test", "validation").index(one[0]))
     if grouped := any(file.group is not None for file in files):
         n = len({files[i].group for i in where})
@@ -401,12 +412,11 @@ def _assign_all(
         if lost := [name for name in class_names if name not in trained]:
             raise ValueError(f"{root}: the groups leave no photo of the class {lost[0]!r} to train on")
         return
-    if (shares := _shares(files, fractions)) is None:
+    if (divided := shares({file.split for file in files}, fractions)) is None:
         return
-    fractions = shares
     for name in class_names:
         members = [file for file in files if file.label == name and file.split in (None, "train")]
-        splits = assign([file.digest for file in members], fractions, seed)
+        splits = assign([file.digest for file in members], divided, seed)
         for file, split in zip(members, splits, strict=True):
             file.split = split
 
@@ -436,7 +446,7 @@ def _read(root: Path, convert: bool, progress: bool, only: str | None = None, ke
         raise FileNotFoundError(f"there is no folder {root}")
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is a file; give a folder that holds one folder for each class")
-    files = _scan(root)
+    files = list(scanned(root))
     if only is not None:
         there = sorted({file.split for file in files if file.split}, key=SPLITS.index)
         if only not in there:

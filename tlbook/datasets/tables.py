@@ -28,7 +28,7 @@ TASKS = ("classes", "labels", "numbers")
 """What the columns of a CSV can be: one class of several, labels of which each is there or not, numbers."""
 
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "photo")
-_MISSING = {"", "nan", "null", "n/a", "#n/a", "#value!", "#ref!"}
+MISSING = {"", "nan", "null", "n/a", "#n/a", "#value!", "#ref!"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -80,6 +80,17 @@ class Table:
     unnamed: tuple[str, ...] = ()
 
 
+def refuse_workbook(path: Path, head: bytes) -> None:
+    """Refuse what Excel saves of its own accord."""
+    if head[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        raise ValueError(f"{path} is an Excel workbook, not a CSV: save it in Excel as 'CSV UTF-8'")
+
+
+def encoding_of(head: bytes) -> str:
+    """The encoding of a CSV, by how it begins."""
+    return "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def _lines(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
     """The delimiter, and all rows with the number of their line; the first one is the header."""
     try:
@@ -90,11 +101,9 @@ def _lines(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
         raise ValueError(f"{path} is a folder; give the CSV itself") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from None
-    if data[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
-        raise ValueError(f"{path} is an Excel workbook, not a CSV: save it in Excel as 'CSV UTF-8'")
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    refuse_workbook(path, data)
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding_of(data))
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ValueError(
@@ -139,7 +148,7 @@ def _grid(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, rows
 
 
-def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
+def column_named(header: Sequence[str], names: Sequence[str]) -> int | None:
     low = [name.casefold() for name in header]
     return next((low.index(name) for name in names if name in low), None)
 
@@ -298,10 +307,10 @@ def read_table(
     if not root.is_dir():
         raise ValueError(f"there is no folder {root}")
     header, rows = _grid(path)
-    where = _column(header, FILE_COLUMNS)
+    where = column_named(header, FILE_COLUMNS)
     if where is None:
         raise ValueError(f"{path} has no column of file names: call it 'file' (its columns are {_listed(header)})")
-    split, group = _column(header, ("split",)), _column(header, ("group",))
+    split, group = column_named(header, ("split",)), column_named(header, ("group",))
     taken = (where, split, group)
     names = list(columns) or [name for place, name in enumerate(header) if place not in taken]
     if missing := [name for name in names if name not in header]:
@@ -312,7 +321,7 @@ def read_table(
     if reserved := [name for name, place in zip(names, places, strict=True) if place in taken]:
         raise ValueError(f"{path}: the column {reserved[0]!r} says where a photo belongs, so it cannot be predicted")
     for place in [*places, *(one for one in (where, split, group) if one is not None)]:
-        empty = [line for line, row in rows if row[place].casefold() in _MISSING]
+        empty = [line for line, row in rows if row[place].casefold() in MISSING]
         if empty:
             more = f", as in {len(empty) - 1} other lines" if len(empty) > 1 else ""
             raise ValueError(
@@ -336,7 +345,7 @@ def read_table(
         one = Row(
             line,
             tuple(value),
-            None if split is None else _split_of(path, line, row[split]),
+            None if split is None else split_named(path, line, row[split]),
             None if group is None else row[group],
         )
         other = found.get(shown)
@@ -356,10 +365,11 @@ def read_table(
     return Table(path, kind, tuple(names), found, repeated, unnamed)
 
 
-def _split_of(path: Path, line: int, word: str) -> str:
+def split_named(path: Path, line: int, word: str, unit: str = "line") -> str:
+    """The split that a CSV names."""
     found = SPLIT_FOLDERS.get(word.casefold())
     if found is None:
-        raise ValueError(f"{path}, line {line}: the split is {word!r}; write train, validation or test")
+        raise ValueError(f"{path}, {unit} {line}: the split is {word!r}; write train, validation or test")
     return found
 
 
@@ -373,14 +383,14 @@ def read_groups(path: str | os.PathLike[str], root: Path) -> dict[str, str]:
     """
     path = Path(path)
     header, rows = _grid(path)
-    where, group = _column(header, FILE_COLUMNS), _column(header, ("group",))
+    where, group = column_named(header, FILE_COLUMNS), column_named(header, ("group",))
     if where is None or group is None:
         raise ValueError(f"{path} needs the columns 'file' and 'group'; its columns are {_listed(header)}")
     found: dict[str, str] = {}
     folder = _Folder(root, path)
     for line, row in rows:
         shown = folder.place(row[where], line)
-        if row[group].casefold() in _MISSING:
+        if row[group].casefold() in MISSING:
             raise ValueError(f"{path}, line {line}: the column {header[group]!r} has no value")
         if shown is None:
             raise ValueError(f"{path}, line {line}: there is no photo {row[where]!r} below {root}")

@@ -6,5 +6,6 @@ never changes: it is computed once and every head is trained on the result.
 
 from tlbook.features.engines import ENGINES
 from tlbook.features.extraction import extract
+from tlbook.features.shards import BadShard, Part, Shards
 
-__all__ = ["ENGINES", "extract"]
+__all__ = ["ENGINES", "BadShard", "Part", "Shards", "extract"]
