@@ -194,8 +194,9 @@ def _fit(
     z, z_val = scaler.transform(x[:, varying]), scaler.transform(x_val[:, varying])
     basis = None
     if z.shape[1] > z.shape[0]:
-        _, _, basis = np.linalg.svd(z, full_matrices=False)
-        z, z_val = z @ basis.T, z_val @ basis.T
+        # Its columns are orthonormal and span the rows of z, also where some of these depend on others.
+        basis, coordinates = np.linalg.qr(z.T)
+        z, z_val = coordinates.T, z_val @ basis
 
     losses, scores, fits = {}, {}, {}
     model = LogisticRegression(tol=1e-6, max_iter=max_iter, warm_start=True, class_weight=class_weight)
@@ -220,7 +221,7 @@ def _fit(
     if n_classes == 2:
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
     if basis is not None:
-        coef = coef @ basis
+        coef = coef @ basis.T
     weights = np.zeros((x.shape[1], n_classes))
     weights[varying] = (coef / scaler.scale_).T
     bias = intercept - scaler.mean_ @ weights[varying]
