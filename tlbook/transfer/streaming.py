@@ -81,11 +81,12 @@ class Table:
 
     def in_memory(self) -> Array:
         """All rows as one array, checked."""
-        return np.concatenate([self._finite(shard, k) for k, shard in enumerate(self.shards)])
+        parts = [self._finite(shard, k) for k, shard in enumerate(self.shards)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def blocks(self, *, checked: bool = False) -> Iterator[tuple[Array, NDArray[np.int64]]]:
         """Rows as float64 with their labels; each block is overwritten by the next."""
-        rows = max(_BLOCK // self.d, 1)
+        rows = min(max(_BLOCK // self.d, 1), 4096)  # the logits of many classes are to be small, too
         buffer = np.empty((min(rows, self.n), self.d))
         read = 0
         for k, labels in enumerate(self._labels):
