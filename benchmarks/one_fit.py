@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from measure import peak_memory
 
 from tlbook.transfer import linear_probe, probe
 
@@ -59,7 +59,7 @@ def main() -> None:
         seconds = time.process_time() - began
     values = {
         "process_seconds": round(seconds, 2),
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_megabytes": round(peak_memory() / 1e6),
         "C": fitted.C,
         "validation_loss": fitted.validation_losses[fitted.C],
         "validation_accuracy": fitted.validation_score,
