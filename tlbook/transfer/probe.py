@@ -17,9 +17,17 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from tlbook._checks import one_of
+from tlbook.transfer import streaming
 
 C_GRID: tuple[float, ...] = tuple(float(f"{c:.6g}") for c in np.logspace(-5, 1, 13))
 """Inverse regularisation strengths tried by default: 1e-5 to 10, two a decade."""
+
+LARGEST_IN_MEMORY = 2**25
+"""Numbers in the features up to which scikit-learn fits them, with its copies in 0.8 GB; more are streamed.
+
+By ``benchmarks/one_fit.py`` streaming takes no longer from about 5,000 rows of 1,280 on, but it does where there are more
+features than rows.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +84,10 @@ class Probe:
         return self.validation_scores[self.C]
 
     def logits(self, features: ArrayLike) -> NDArray[np.float32]:
-        """Logits, float32 (n, N), for raw features (n, d)."""
+        """Logits, float32 (n, N), for raw features (n, d); these may be memory-mapped."""
+        rows = max(LARGEST_IN_MEMORY // len(self.weights), 1)
+        if isinstance(features, np.ndarray) and features.ndim == 2 and len(features) > rows:
+            return np.concatenate([self.logits(features[k : k + rows]) for k in range(0, len(features), rows)])
         features = _features(features, "features", self.weights.shape[0])
         # float64 in between: with d in the thousands a float32 sum loses digits.
         z = features @ self.weights.astype(np.float64) + self.bias
@@ -88,10 +99,10 @@ class Probe:
 
 
 def linear_probe(
-    train_features: ArrayLike,
-    train_labels: ArrayLike,
-    validation_features: ArrayLike,
-    validation_labels: ArrayLike,
+    train_features: ArrayLike | Sequence[ArrayLike],
+    train_labels: ArrayLike | Sequence[ArrayLike],
+    validation_features: ArrayLike | Sequence[ArrayLike],
+    validation_labels: ArrayLike | Sequence[ArrayLike],
     *,
     C: float | Sequence[float] = C_GRID,
     class_weight: str | None = None,
@@ -108,9 +119,10 @@ def linear_probe(
 
     Parameters
     ----------
-    train_features, validation_features : array (n, d)
-        Finite numbers; computed in float64.
-    train_labels, validation_labels : int array (n,)
+    train_features, validation_features : array (n, d), or sequence of arrays (n_i, d)
+        Finite numbers; computed in float64. A sequence holds the rows in parts of any length. What is too large for
+        memory can be memory-mapped, as ``np.load(file, mmap_mode="r")`` does, in float16 for instance.
+    train_labels, validation_labels : int array (n,), or sequence of int arrays (n_i,)
         Classes 0 … N-1. Every class must occur in the training labels.
     C : float or sequence of float
         Values to try; the default is half a decade apart from 1e-5 to 10.
@@ -139,6 +151,12 @@ def linear_probe(
     softmax over them is the sigmoid of z, and two classes are treated like
     any other number.
 
+    Up to 33 million numbers (26,000 rows of 1,280) scikit-learn fits them in memory. More are streamed, see
+    :mod:`tlbook.transfer.streaming`: the same objective, found in passes over blocks of rows, so that memory does not
+    grow with n but for the labels. Both ways lead to the same minimum, to 1e-5 of the losses. Where a model separates
+    the training set under a weak penalty, scikit-learn stops earlier on the way there; this changes the losses of a
+    ``C`` that is too large to be chosen.
+
     Where d > n the penalised solution lies in the span of the training rows.
     The fit is then done in an orthonormal basis of that span, which gives the
     same solution in less time.
@@ -157,12 +175,11 @@ def linear_probe(
     >>> float((probe.predict(features[1::2]) == labels[1::2]).mean())
     1.0
     """
-    x = _features(train_features, "train_features")
-    y = _labels(train_labels, "train_labels", len(x))
-    x_val = _features(validation_features, "validation_features", x.shape[1])
-    y_val = _labels(validation_labels, "validation_labels", len(x_val))
+    train = _table(train_features, train_labels, "train")
+    validation = _table(validation_features, validation_labels, "validation", train.d)
+    y, y_val = train.labels, validation.labels
     n_classes = int(max(y.max(), y_val.max())) + 1
-    missing = sorted(set(range(n_classes)) - set(y.tolist()))
+    missing = sorted(set(range(n_classes)) - set(np.unique(y).tolist()))
     if len(np.unique(y)) < 2:
         raise ValueError(f"All {len(y)} training labels are class {y[0]}; a probe needs two classes or more.")
     if missing:
@@ -176,7 +193,19 @@ def linear_probe(
     # On one thread: as fast or faster for matrices of this size, and the same
     # digits whatever the number of cores.
     with threadpool_limits(limits=1):
-        return _fit(x, y, x_val, y_val, n_classes, grid, class_weight, max_iter)
+        if max(train.n, validation.n) * train.d <= LARGEST_IN_MEMORY:
+            given = train.in_memory(), y, validation.in_memory(), y_val
+            return _fit(*given, n_classes, grid, class_weight, max_iter)
+        found = streaming.fit(train, validation, n_classes, grid.tolist(), class_weight is not None, max_iter)
+    return Probe(
+        found.weights.astype(np.float32),
+        found.bias.astype(np.float32),
+        found.C,
+        found.losses,
+        found.scores,
+        train.n,
+        found.n_constant,
+    )
 
 
 def _fit(
@@ -189,13 +218,14 @@ def _fit(
     class_weight: str | None,
     max_iter: int,
 ) -> Probe:
-    varying = _varying(x)
+    varying = streaming.varying(x.std(axis=0), np.abs(x).max(axis=0))
     scaler = StandardScaler().fit(x[:, varying])
     z, z_val = scaler.transform(x[:, varying]), scaler.transform(x_val[:, varying])
     basis = None
     if z.shape[1] > z.shape[0]:
-        _, _, basis = np.linalg.svd(z, full_matrices=False)
-        z, z_val = z @ basis.T, z_val @ basis.T
+        # Its columns are orthonormal and span the rows of z, also where some of these depend on others.
+        basis, coordinates = np.linalg.qr(z.T)
+        z, z_val = coordinates.T, z_val @ basis
 
     losses, scores, fits = {}, {}, {}
     model = LogisticRegression(tol=1e-6, max_iter=max_iter, warm_start=True, class_weight=class_weight)
@@ -207,10 +237,7 @@ def _fit(
             try:
                 model.fit(z, y)
             except ConvergenceWarning as error:
-                raise RuntimeError(
-                    f"Logistic regression at C={c:g} did not converge in {max_iter} iterations; "
-                    "leave out the largest C or raise max_iter."
-                ) from error
+                raise streaming.not_converged(c, max_iter) from error
         loss = log_loss(y_val, model.predict_proba(z_val), labels=model.classes_, sample_weight=weight)
         losses[float(c)], scores[float(c)] = float(loss), float(np.mean(model.predict(z_val) == y_val))
         fits[float(c)] = model.coef_.copy(), model.intercept_.copy()
@@ -220,7 +247,7 @@ def _fit(
     if n_classes == 2:
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
     if basis is not None:
-        coef = coef @ basis
+        coef = coef @ basis.T
     weights = np.zeros((x.shape[1], n_classes))
     weights[varying] = (coef / scaler.scale_).T
     bias = intercept - scaler.mean_ @ weights[varying]
@@ -229,17 +256,14 @@ def _fit(
     )
 
 
-def _varying(x: NDArray[Any]) -> NDArray[np.bool_]:
-    """Features whose spread is more than float32 rounding of their size.
-
-    Dividing by the spread of the others would blow rounding noise up into a
-    feature.
-    """
-    spread = x.std(axis=0)
-    varying = spread > 10 * np.finfo(np.float32).eps * np.abs(x).max(axis=0)
-    if not varying.any():
-        raise ValueError("Every feature is constant on the training set; there is nothing to fit.")
-    return varying
+def _table(features: Any, labels: Any, name: str, width: int | None = None) -> streaming.Table:
+    """Features and labels that were given as arrays, or as a sequence of them."""
+    if isinstance(features, Sequence) and len(features) and np.ndim(features[0]) == 2:
+        if not isinstance(labels, Sequence):
+            raise ValueError(f"{name}_features are {len(features)} arrays; give {name}_labels as a sequence, too.")
+        return streaming.Table(features, labels, name, width)
+    array = features if isinstance(features, np.ndarray) else np.asarray(features, dtype=np.float64)
+    return streaming.Table([array], [labels], name, width)
 
 
 def _features(features: ArrayLike, name: str, width: int | None = None) -> NDArray[np.float64]:
@@ -252,12 +276,3 @@ def _features(features: ArrayLike, name: str, width: int | None = None) -> NDArr
         bad = int(np.sum(~np.isfinite(array).all(axis=1)))
         raise ValueError(f"{name} holds NaN or infinite values in {bad} of {len(array)} rows.")
     return array
-
-
-def _labels(labels: ArrayLike, name: str, length: int) -> NDArray[np.int64]:
-    array = np.asarray(labels)
-    if array.shape != (length,):
-        raise ValueError(f"{name} has shape {array.shape}; ({length},) is needed.")
-    if not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
-        raise ValueError(f"{name} must be whole numbers from 0, not {array.dtype} {array[:3]}.")
-    return array.astype(np.int64)

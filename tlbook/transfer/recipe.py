@@ -20,6 +20,7 @@ from tlbook.transfer.schedules import SCHEDULES
 
 CLASS_WEIGHTS: tuple[str | None, ...] = (None, "balanced")
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
+DTYPE_POLICIES: tuple[str, ...] = ("float32", "mixed_float16", "mixed_bfloat16")
 MONITORS: tuple[str, ...] = ("validation_loss", "validation_accuracy")
 
 
@@ -89,6 +90,11 @@ class Recipe:
         ``patience`` is given.
     batch_size : int
         Largest batch; the batches of an epoch are of nearly equal size.
+    dtype_policy : {"float32", "mixed_float16", "mixed_bfloat16"}
+        With a mixed one the layers below the head compute in half precision while they are trained (Micikevicius et al.
+        2018), which saves memory and time on a GPU that is made for it; on a CPU it is slower. Weights, logits, loss and
+        the model afterwards are float32. For ``"mixed_float16"`` the loss is scaled by
+        ``keras.optimizers.LossScaleOptimizer``, which leaves out a step whose gradient overflows.
     seed : int
         Fixes the order of images, augmentation and dropout in every epoch.
 
@@ -124,6 +130,7 @@ class Recipe:
     monitor: str = "validation_loss"
     restore_best: bool | None = None
     batch_size: int = 32
+    dtype_policy: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -149,6 +156,7 @@ class Recipe:
         one_of(self.class_weight, "class_weight", CLASS_WEIGHTS)
         one_of(self.monitor, "monitor", MONITORS)
         one_of(self.restore_best, "restore_best", (None, True, False))
+        one_of(self.dtype_policy, "dtype_policy", DTYPE_POLICIES)
         if self.weight_decay is not None:
             if self.optimizer == "adam" and self.weight_decay:
                 raise ValueError(

@@ -18,6 +18,7 @@ from tlbook.progress import bar
 from tlbook.transfer import checkpoints
 from tlbook.transfer.batches import Batches, Data, is_split
 from tlbook.transfer.callbacks import BestWeights, Checkpoint, EpochSeeds, Progress, Record
+from tlbook.transfer.copies import trained_copy
 from tlbook.transfer.freezing import restore_trainable_state, trainable_state, unfreeze
 from tlbook.transfer.heads import attach_head
 from tlbook.transfer.history import History
@@ -93,6 +94,18 @@ def train(
         name="train",
     )
     held_out = Batches(validation, model, batch_size=max(recipe.batch_size, 64), in_memory=in_memory, name="validation")
+    with trained_copy(model, recipe.dtype_policy) as trained:
+        return _run(trained, batches, held_out, recipe, checkpoint, progress)
+
+
+def _run(
+    model: keras.Model,
+    batches: Batches,
+    held_out: Batches,
+    recipe: Recipe,
+    checkpoint: str | Path | None,
+    progress: bool,
+) -> History:
     weights = None if recipe.class_weight is None else _class_weights(batches.labels)
     steps = len(batches)
     rates = learning_rates(
@@ -288,6 +301,8 @@ def _class_weights(labels: NDArray[np.int64]) -> dict[int, float]:
 
 def _compile(model: keras.Model, recipe: Recipe, rates: Tabulated) -> None:
     optimizer = make_optimizer(model, recipe, rates)
+    if recipe.dtype_policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     # TensorFlow traces a step twice that makes variables: they are made before.
     optimizer.build(model.trainable_variables)
     mean = keras.metrics.MeanMetricWrapper(cross_entropy, name="cross_entropy")
@@ -320,6 +335,8 @@ def _rehearse(model: keras.Model, recipe: Recipe) -> None:
 
 # Which layers get which rate is compared as what comes of it, since groups can be named in several ways.
 _NOT_COMPARED = ("augmentation", "groups", "layer_decay", "learning_rates")
+# Checkpoints from before there were these settings say nothing of them.
+_AS_BEFORE = (("class_weight", None), ("dtype_policy", "float32"))
 
 
 def _settings(model: keras.Model, train: Batches, validation: Batches, recipe: Recipe) -> dict[str, Any]:
@@ -331,10 +348,9 @@ def _settings(model: keras.Model, train: Batches, validation: Batches, recipe: R
         "validation data": validation.fingerprint(),
         "augmentation": checkpoints.architecture_hash(recipe.augmentation),
         "layer rates": layer_factors(model, recipe),
-        # checkpoints from before there were class weights say nothing of them
         **{
             name: value
             for name, value in asked.items()
-            if name not in _NOT_COMPARED and (name, value) != ("class_weight", None)
+            if name not in _NOT_COMPARED and (name, value) not in _AS_BEFORE
         },
     }

@@ -91,6 +91,20 @@ def test_constant_features_have_no_weight():
     np.testing.assert_allclose(probe.logits(x_val), without.logits(x_val[:, [0, 4, 5]]), atol=1e-5)
 
 
+def test_more_features_than_rows_that_depend_on_each_other():
+    x, y = features(40, 90, 3)
+    rows = np.repeat(np.arange(20), 2)  # every row twice: 20 directions at most, less one for the mean
+    x, y = x[rows].astype(np.float64), y[rows]
+    x[:, 7] = x[:, 3] - 2 * x[:, 5]  # and columns that depend on each other
+    x_val, y_val = features(300, 90, 3, seed=1)
+    probe = linear_probe(x, y, x_val, y_val, C=0.01)
+
+    scaler = StandardScaler().fit(x)
+    direct = LogisticRegression(C=0.01, tol=1e-8, max_iter=5000).fit(scaler.transform(x), y)
+    expected = direct.decision_function(scaler.transform(x_val.astype(np.float64)))
+    np.testing.assert_allclose(probe.logits(x_val), expected, atol=1e-4)
+
+
 @given(scale=st.floats(0.01, 100), shift=st.floats(-100, 100), seed=st.integers(0, 50))
 @settings(max_examples=15)
 def test_units_of_the_features_do_not_matter(scale, shift, seed):

@@ -32,6 +32,7 @@ FULL = {
     "class_weight": "balanced",
     "patience": 2,
     "restore_best": False,
+    "dtype_policy": "mixed_bfloat16",
     "seed": 3,
 }
 
@@ -44,7 +45,7 @@ def test_shows_what_differs_from_the_default_on_one_line():
         "weight_decay=0.05, l2_sp=(0.1, 0.01), learning_rates={'head': 0.001}, "
         "groups={'body': ('conv1', 'conv2'), 'head': ('head',)}, unfreezing={1: 'conv2', 2: 'conv1'}, "
         "augmentation=RandomFlip+RandomRotation, label_smoothing=0.1, class_weight='balanced', patience=2, "
-        "restore_best=False, seed=3)"
+        "restore_best=False, dtype_policy='mixed_bfloat16', seed=3)"
     )
 
 
@@ -111,6 +112,7 @@ def test_is_frozen():
         ({"augmentation": "flip"}, "augmentation='flip': give a keras.layers.Layer"),
         ({"restore_best": "yes"}, "restore_best='yes'"),
         ({"seed": -1}, "seed=-1"),
+        ({"dtype_policy": "float16"}, "dtype_policy='float16': give 'float32', 'mixed_float16' or 'mixed_bfloat16'"),
         ({"l2_sp": float("nan")}, "not negative"),
         ({"unfreezing": {10: "conv1"}}, "epochs run from 0 to 9"),
     ],
