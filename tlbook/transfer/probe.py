@@ -154,8 +154,8 @@ def linear_probe(
     Up to 33 million numbers (26,000 rows of 1,280) scikit-learn fits them in memory. More are streamed, see
     :mod:`tlbook.transfer.streaming`: the same objective, found in passes over blocks of rows, so that memory does not
     grow with n but for the labels. Both ways lead to the same minimum, to 1e-5 of the losses. Where a model separates
-    the training set under a weak penalty, scikit-learn stops earlier on the way there; this changes the losses of a
-    ``C`` that is too large to be chosen.
+    the training set under a weak penalty, scikit-learn stops earlier on the way there, and the losses of large ``C``
+    differ more; such a ``C`` is seldom chosen, but may be.
 
     Where d > n the penalised solution lies in the span of the training rows.
     The fit is then done in an orthonormal basis of that span, which gives the
