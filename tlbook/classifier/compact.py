@@ -78,11 +78,8 @@ def _name_head(path: Path) -> list[str]:
     return found
 
 
-def in_int8(graph: bytes, batches: Iterable[NDArray[Any]]) -> bytes:
+def in_int8(graph: bytes, batches: Iterable[NDArray[Any]], *, per_channel: bool = True) -> bytes:
     """The graph with weights and activations in 8 bits: static quantisation by ONNX Runtime. The head stays as it is.
-
-    Each output channel of a kernel has a scale of its own: with one for a whole kernel, networks with depthwise
-    convolutions lose far more (Krishnamoorthi 2018, section 3).
 
     Parameters
     ----------
@@ -90,6 +87,8 @@ def in_int8(graph: bytes, batches: Iterable[NDArray[Any]]) -> bytes:
     batches : iterable of ndarray
         Images as the graph takes them. The smallest and largest value that each layer gives on them
         become the ends of its 256 steps (Jacob et al. 2018, section 3).
+    per_channel : bool
+        A scale of its own for each output channel of a kernel, in place of one for the whole kernel.
     """
     import onnx
     import onnxruntime
@@ -122,7 +121,7 @@ def in_int8(graph: bytes, batches: Iterable[NDArray[Any]]) -> bytes:
                 small,
                 Reader(),
                 nodes_to_exclude=_name_head(fused),
-                per_channel=True,
+                per_channel=per_channel,
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
             )
