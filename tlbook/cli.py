@@ -100,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("model", metavar="MODEL")
     export.add_argument("path", metavar="FILE", help="the ending decides the format, as in mine.onnx")
     export.add_argument("--images", metavar="FOLDER", help="photos of the same classes, to compare on (default: noise)")
+    export.add_argument(
+        "--int8",
+        metavar="FOLDER",
+        help="in 8 bits, if photos of FOLDER show that this loses less than 2 points of accuracy",
+    )
+    export.add_argument("--float16", action="store_true", help="weights in half as many bytes")
 
     serve = commands.add_parser("serve", help="a page on this machine that classifies the photo dropped on it")
     serve.add_argument("model", metavar="MODEL")

@@ -1,66 +1,42 @@
-"""A trained classifier as a file for other programs, written only if its answers stay the same."""
+"""A trained classifier as a file for other programs, written only if its answers stay the same, or as good."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
+from tlbook import evaluation
 from tlbook._checks import images_for, some
 from tlbook._files import replacing
 from tlbook._models import standard_settings
-from tlbook._quiet import stderr_held
-from tlbook.classifier import graphs
 from tlbook.classifier.errors import InputError, place_for, refusing, sentence, writing
+from tlbook.classifier.formats import FORMATS, Format
 from tlbook.classifier.photos import labelled
-from tlbook.classifier.saved import Classifier, by_keras, load
+from tlbook.classifier.saved import SHORT, Classifier, by_keras, load
 from tlbook.classifier.tasks import CLASSES
 from tlbook.datasets import Split
-from tlbook.features import engines
 
-import keras  # isort: skip
+__all__ = ["Exported", "export", "exported_names", "run_exported"]
 
-__all__ = ["FORMATS", "Exported", "export", "exported_names", "run_exported"]
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2}
+"""Logits may differ by so much, times 1 + the largest of them. Rounding alone stays a hundred times below for float32; a
+weight in float16 has eleven binary digits, 5e-4 of its size."""
 
-TOLERANCE = 1e-3
-"""Logits may differ by so much, times 1 + the largest of them. Rounding alone stays a hundred times below."""
+MARGIN = 0.02
+"""Share of photos by which int8 must be shown to lose less."""
 
-_LABELS = "labels.txt"  # in the archive at the end of a LiteRT file, where its readers look for class names
+CALIBRATION = 64  # photos on which ranges are measured
+_LEVEL = 0.95
 _BATCH = 8
 _NOISE = 16  # images
-
-
-@dataclass(frozen=True)
-class Format:
-    """One kind of exported file.
-
-    Attributes
-    ----------
-    name : str
-    require : callable
-        Raises InputError where such files cannot be written or run here.
-    write : callable
-        Given a Classifier and a path, writes the file with the class names in it.
-    open : callable
-        Given a path, returns (input size, function from a float32 batch of images
-        to logits), run by the program that such files are meant for.
-    names : callable
-        Given a path, returns the class names in it.
-    """
-
-    name: str
-    require: Callable[[], None]
-    write: Callable[[Classifier, Path], None]
-    open: Callable[[Path], tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]]
-    names: Callable[[Path], list[str]]
 
 
 @dataclass(frozen=True)
@@ -73,11 +49,17 @@ class Exported:
     format : str
         Its name, as in "ONNX".
     n : int
-        Images on which it was compared with the Keras model.
+        Images on which it was compared with the model.
     difference : float
         Largest difference of a logit on them.
     same : int
         Images of those that get the same class.
+    numbers : {"float32", "float16", "int8"}
+        What the weights are kept in.
+    test : PairedTest or None
+        For int8: its accuracy against that of float32, with the margin.
+    accuracies : tuple of Estimate
+        For int8: of int8 and of float32, on the same photos.
     """
 
     path: Path
@@ -85,11 +67,17 @@ class Exported:
     n: int
     difference: float
     same: int
+    numbers: str = "float32"
+    test: evaluation.PairedTest | None = None
+    accuracies: tuple[evaluation.Estimate, ...] = ()
 
     def __str__(self) -> str:
         size = self.path.stat().st_size / 1e6
+        kind = self.format if self.numbers == "float32" else f"{self.format} in {self.numbers}"
+        if self.test is not None:
+            return f"{self.path.name}: {kind}, {size:.1f} MB; {_compared(self.test, self.accuracies)}"
         return (
-            f"{self.path.name}: {self.format}, {size:.1f} MB; on {self.n:,} images logits differ by at most "
+            f"{self.path.name}: {kind}, {size:.1f} MB; on {self.n:,} images logits differ by at most "
             f"{self.difference:.0e}, {self.same:,} of {self.n:,} labels are the same"
         )
 
@@ -101,13 +89,16 @@ def export(
     path: str | os.PathLike[str],
     *,
     images: Split | NDArray[Any] | str | os.PathLike[str] | None = None,
+    int8: Split | str | os.PathLike[str] | None = None,
+    float16: bool = False,
 ) -> Exported:
-    """Write a classifier as a file for other programs, and compare its answers with Keras's.
+    """Write a classifier as a file for other programs, and compare its answers with the model's.
 
-    The file takes images as float32 (n, size, size, 3) with values from 0 to
-    255 and gives logits (n, N); preprocessing and calibration are inside, and
-    so are the class names (:func:`exported_names`). What it cannot hold is the
-    decoding: crop and resize as :func:`tlbook.datasets.decode` does.
+    The file takes images as uint8 (n, size, size, 3) and gives logits (n, N).
+    Preprocessing and calibration are inside, and so are the class names
+    (:func:`exported_names`). What runs the file refuses floats by their type, so
+    pixels cannot be scaled twice. What it cannot hold is the decoding: crop and
+    resize as :func:`tlbook.datasets.decode` does.
 
     Parameters
     ----------
@@ -121,6 +112,19 @@ def export(
         :func:`tlbook.classifier.evaluate` takes it. Without them images of noise,
         which show a wrong graph as well as others do but say nothing about labels
         that are a close call.
+    int8 : Split or path-like, optional
+        Write weights and activations in 8 bits, which is a quarter of the size and
+        mostly faster, and moves answers. Labelled photos, a split or class folders:
+        64 of them, such as the model was trained on where there are, set the ranges
+        of the numbers (static quantisation, with a scale for each channel: Jacob et
+        al. 2018, Krishnamoorthi 2018). On all others that the model was not trained
+        on, int8 must be shown to lose less than 2 points of accuracy
+        (:func:`tlbook.evaluation.mcnemar` with that margin), which takes 189 photos
+        or more. It is shown for the processor at hand: those without instructions
+        for products of 8 bits may cut sums off and lose more. ONNX files keep the
+        head in float32; LiteRT files cut logits off at the largest that the 64 gave.
+    float16 : bool
+        Keep the weights in half as many bytes. ONNX files compute in float32 as before.
 
     Returns
     -------
@@ -130,12 +134,17 @@ def export(
     ------
     InputError
         Another ending, packages that are not installed, images, a model or a place
-        that cannot be used; or the file would answer differently. Nothing is
-        written then, and what was there before stays.
+        that cannot be used; or the file would answer differently, or in int8 not
+        be shown to be as good. Nothing is written then, and what was there before
+        stays.
     """
+    if int8 is not None and (float16 or images is not None):
+        raise InputError("with int8 give neither float16 nor images: the photos of int8 decide")
     classifier = model if isinstance(model, Classifier) else load(model)
     wanted = _format(Path(path))
     target = place_for(path, *([classifier.path] if classifier.path else []))
+    if int8 is not None:
+        return _in_int8(classifier, wanted, target, int8)
     if isinstance(images, str | os.PathLike):
         if classifier.task.name != CLASSES.name:
             raise InputError(
@@ -144,18 +153,84 @@ def export(
         images, _ = labelled(images, classifier.class_names, white=classifier.white, progress=False)
     given = _noise(classifier.input_size) if images is None else images
     batches = _batches(given, classifier.input_size)
+    numbers = "float16" if float16 else "float32"
     with writing(target.parent), replacing(target, target.suffix) as passing:
-        wanted.write(classifier, passing)
+        wanted.write(classifier, passing, numbers, ())
         expected = np.concatenate([by_keras(classifier.model, batch) for batch in batches])
         found = run_exported(passing, given)
         difference = float(np.abs(found - expected).max())
-        if not difference <= TOLERANCE * (1 + np.abs(expected).max()):  # also false for NaN
+        if not difference <= TOLERANCE[numbers] * (1 + np.abs(expected).max()):  # also false for NaN
             raise InputError(
                 f"{target.name} gives other logits than the Keras model (they differ by up to {difference:.3g}), so it "
                 "was not written"
             )
     same = classifier.task.same(found, expected)
-    return Exported(target, wanted.name, len(given), difference, same)
+    return Exported(target, wanted.name, len(given), difference, same, numbers)
+
+
+def _in_int8(classifier: Classifier, wanted: Format, target: Path, photos: Split | str | os.PathLike[str]) -> Exported:
+    """Write the file in 8 bits, if it is shown on photos to be nearly as accurate."""
+    if classifier.task.name != CLASSES.name:
+        raise InputError(
+            f"int8 is tested by its accuracy, which a model of {classifier.task.name} has not; use float16"
+        )
+    if classifier.known is not None:
+        raise InputError(
+            "int8 moves the features by which this model knows unknown photos, so it would refuse others; use float16, "
+            "or train without unknown"
+        )
+    if not isinstance(photos, Split):
+        photos, _ = labelled(photos, classifier.class_names, white=classifier.white, progress=False)
+    elif photos.class_names != classifier.class_names:
+        raise InputError(f"the split has the classes {', '.join(photos.class_names)}, not those of the model")
+    ranges, deciding = _parted(photos, classifier)
+    size = classifier.input_size
+    with writing(target.parent), replacing(target, target.suffix) as passing:
+        wanted.write(classifier, passing, "int8", [batch for batch, _ in ranges.batches(size, _BATCH)])
+        before, after = classifier.logits(deciding, progress=False), run_exported(passing, deciding)
+        classes = [logits.argmax(axis=1) for logits in (after, before)]
+        names = ("int8", "float32")
+        test = evaluation.mcnemar(deciding.labels, *classes, margin=MARGIN, names=names, confidence=_LEVEL)
+        accuracies = tuple(evaluation.accuracy(deciding.labels, one) for one in classes)
+        if "int8" not in test.non_inferior or not np.isfinite(after).all():
+            raise InputError(
+                f"{target.name} was not written, since int8 is not shown to lose less than {_points()}: "
+                f"{_compared(test, accuracies)}. More photos may show it; float16 loses less, and is half the size"
+            )
+    difference, same = float(np.abs(after - before).max()), int((classes[0] == classes[1]).sum())
+    return Exported(target, wanted.name, len(deciding), difference, same, "int8", test, accuracies)
+
+
+def _parted(photos: Split, classifier: Classifier) -> tuple[Split, Split]:
+    """Photos to measure ranges on, those of training before others, and the rest, to decide by: none was seen in training."""
+    seen = set(classifier.about.get("trained on", ()))
+    trained = np.array([content[:SHORT] in seen for content in photos.hashes], bool)
+    rng = np.random.default_rng(0)
+    old, new = (rng.permutation(np.flatnonzero(one)) for one in (trained, ~trained))
+    ranges = np.concatenate([old, new])[:CALIBRATION]
+    deciding = np.setdiff1d(new, ranges)
+    if len(deciding) < (fewest := fewest_photos()):
+        needed = fewest + max(0, CALIBRATION - len(old))
+        raise InputError(
+            f"int8 takes {needed} labelled photos or more that the model was not trained on, and there are {len(new)}: "
+            f"with fewer than {fewest} to decide, no result could show a loss below {_points()}; float16 needs none"
+        )
+    return photos.select(np.sort(ranges)), photos.select(deciding)
+
+
+def fewest_photos() -> int:
+    """Photos below which no result is non-inferior: the score interval of no difference at all ends at −z² / (n + z²)."""
+    z = float(stats.norm.ppf(0.5 + _LEVEL / 2))
+    return math.floor(z**2 * (1 - MARGIN) / MARGIN) + 1
+
+
+def _points() -> str:
+    return f"{100 * MARGIN:.1f} points of accuracy"
+
+
+def _compared(test: evaluation.PairedTest, accuracies: tuple[evaluation.Estimate, ...]) -> str:
+    int8, float32 = accuracies
+    return f"on {test.n:,} photos int8 has {int8} right and float32 {float32}, a difference of {test.difference}"
 
 
 def run_exported(path: str | os.PathLike[str], images: Split | NDArray[Any]) -> NDArray[np.float32]:
@@ -166,7 +241,7 @@ def run_exported(path: str | os.PathLike[str], images: Split | NDArray[Any]) -> 
     path : path-like
         A file that :func:`export` wrote.
     images : Split, or ndarray of shape (n, size, size, 3)
-        Values from 0 to 255.
+        Values from 0 to 255; where the file takes uint8, whole numbers.
 
     Returns
     -------
@@ -176,17 +251,25 @@ def run_exported(path: str | os.PathLike[str], images: Split | NDArray[Any]) -> 
     ------
     InputError
         Another ending, packages that are not installed, no such file, or images of
-        another shape.
+        another shape or with other values.
     """
     path = _existing(path)
     found = _format(path)
     try:
-        size, run = found.open(path)
+        size, kind, run = found.open(path)
     except InputError:
         raise
     except Exception as error:  # each runtime raises kinds of its own
         raise InputError(f"{path} cannot be read as {found.name} ({sentence(error)})") from error
-    return np.concatenate([run(batch.astype(np.float32)) for batch in _batches(images, size)])
+    return np.concatenate([run(_typed(batch, kind)) for batch in _batches(images, size)])
+
+
+def _typed(batch: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
+    """A batch as the file takes it."""
+    typed = batch.astype(kind)
+    if kind is np.uint8 and not np.array_equal(typed, batch):
+        raise InputError("the file takes uint8, and the images hold fractions: give whole numbers from 0 to 255")
+    return typed
 
 
 def exported_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -238,114 +321,3 @@ def _batches(images: Split | NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
     except ValueError as error:
         raise InputError(sentence(error)) from error
     return iter(np.split(given, range(_BATCH, len(given), _BATCH)))
-
-
-# ---- ONNX ----
-
-
-def _require_onnx() -> None:
-    if missing := engines.missing_packages():
-        raise InputError(f"ONNX needs the packages {', '.join(missing)}: pip install 'tlbook[fast]'")
-
-
-def _write_onnx(classifier: Classifier, path: Path) -> None:
-    path.write_bytes(classifier.as_graph())
-
-
-def _open_onnx(path: Path) -> tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = engines.threads()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    return int(given.shape[1]), lambda batch: session.run(None, {given.name: batch})[0]
-
-
-def _names_onnx(path: Path) -> list[str]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return json.loads(session.get_modelmeta().custom_metadata_map[graphs.NAMES])
-
-
-# ---- LiteRT ----
-
-
-def _require_litert() -> None:
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(
-            f"LiteRT files are written by TensorFlow, but Keras runs on {keras.backend.backend()} here: set "
-            "KERAS_BACKEND=tensorflow, or export to ONNX"
-        )
-
-
-def _write_litert(classifier: Classifier, path: Path) -> None:
-    import tensorflow as tf
-
-    size = classifier.input_size
-    model = classifier.model  # read now: what is made while a function is traced has no values
-    with stderr_held(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # not model.export(format="litert"), which older Keras cannot do with TensorFlow 2.20 on Python 3.13 (keras#22816)
-        function = tf.function(lambda images: model(images, training=False))
-        traced = function.get_concrete_function(tf.TensorSpec((None, size, size, 3), tf.float32, name="images"))
-        # with the function in place of the model as the object that is followed, its weights become constants of the graph
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], traced)
-        # no "select" operations: they would need a part of TensorFlow beside the interpreter
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        path.write_bytes(converter.convert())
-    with zipfile.ZipFile(path, "a") as archive:
-        # a line each; a line break inside a name is escaped
-        lines = [json.dumps(name, ensure_ascii=False)[1:-1] for name in classifier.class_names]
-        archive.writestr(_LABELS, "\n".join(lines) + "\n")
-
-
-def _interpreter() -> Any:
-    """The interpreter's own package where it is installed; TensorFlow carries the same code and is about to part with it."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            from tensorflow.lite.python.interpreter import Interpreter
-        except ImportError as error:
-            raise InputError(
-                "LiteRT files are run by the package ai-edge-litert: pip install ai-edge-litert"
-            ) from error
-    return Interpreter
-
-
-def _open_litert(path: Path) -> tuple[int, Callable[[NDArray[Any]], NDArray[Any]]]:
-    kind = _interpreter()
-    with stderr_held(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of TensorFlow, that the interpreter moves to a package of its own
-        # the bytes rather than the path: an open file could not be replaced on Windows
-        interpreter = kind(model_content=path.read_bytes(), num_threads=engines.threads())
-    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
-    shape: tuple[int, ...] = ()
-
-    def run(batch: NDArray[Any]) -> NDArray[Any]:
-        nonlocal shape
-        if shape != batch.shape:
-            with stderr_held():  # it tells there which of its parts computes
-                interpreter.resize_tensor_input(given["index"], batch.shape)
-                interpreter.allocate_tensors()
-            shape = batch.shape
-        interpreter.set_tensor(given["index"], batch)
-        interpreter.invoke()
-        return interpreter.get_tensor(wanted["index"]).copy()
-
-    return int(given["shape"][1]), run
-
-
-def _names_litert(path: Path) -> list[str]:
-    with zipfile.ZipFile(path) as archive:
-        return [json.loads(f'"{line}"') for line in archive.read(_LABELS).decode().split("\n")[:-1]]
-
-
-FORMATS: dict[str, Format] = {
-    ".onnx": Format("ONNX", _require_onnx, _write_onnx, _open_onnx, _names_onnx),
-    ".tflite": Format("LiteRT", _require_litert, _write_litert, _open_litert, _names_litert),
-}
-"""The formats by the ending of the file; one more is one more row."""

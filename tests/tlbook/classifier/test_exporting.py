@@ -13,12 +13,12 @@ import pytest
 
 from tests.tlbook.classifier.folders import OPTIONS, class_folders
 from tlbook import classifier, cli
-from tlbook.classifier import InputError, exporting, photos, saved
+from tlbook.classifier import InputError, exporting, formats, photos, saved
 from tlbook.features import engines
 
 import keras  # isort: skip
 
-ENDINGS = [ending.removeprefix(".") for ending in exporting.FORMATS]
+ENDINGS = [ending.removeprefix(".") for ending in formats.FORMATS]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,7 +82,7 @@ def test_names_where_other_programs_look_for_them(files, tested):
 
 
 def test_the_onnx_file_needs_neither_keras_nor_tensorflow(files, tested, tmp_path):
-    np.save(tmp_path / "images.npy", tested.images(32).astype(np.float32))
+    np.save(tmp_path / "images.npy", tested.images(32))
     code = (
         "import sys, numpy, onnxruntime\n"
         "session = onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])\n"
@@ -105,6 +105,33 @@ def test_the_litert_file_needs_no_select_operations(files):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_pixels_that_were_scaled_already_are_refused(files, tested, ending):
+    """A careless caller divides by 255: the type stops that, here and where nothing of this package runs."""
+    pixels = tested.images(32)[:2]
+    size, kind, run = formats.FORMATS[f".{ending}"].open(files[ending].path)
+    assert (size, kind) == (32, np.uint8)
+    for wrong in (pixels / np.float32(255), pixels.astype(np.float32)):
+        with pytest.raises(Exception, match=r"(?i)type"):
+            run(wrong)
+    with pytest.raises(InputError, match=r"multiply by 255"):
+        classifier.run_exported(files[ending].path, pixels / 255)
+    with pytest.raises(InputError, match="the images hold fractions: give whole numbers from 0 to 255"):
+        classifier.run_exported(files[ending].path, np.minimum(pixels + 0.5, 255))
+    whole = classifier.run_exported(files[ending].path, pixels.astype(np.float32))
+    np.testing.assert_array_equal(whole, classifier.run_exported(files[ending].path, pixels))
+
+
+def test_a_file_that_takes_floats_is_run_as_before(result, files, tested, tmp_path):
+    """As earlier versions wrote it; and so is the graph beside the model."""
+    path = tmp_path / "earlier.onnx"
+    path.write_bytes(classifier.load(result.model).as_graph())
+    assert formats.FORMATS[".onnx"].open(path)[1] is np.float32
+    expected = classifier.run_exported(files["onnx"].path, tested)
+    np.testing.assert_allclose(classifier.run_exported(path, tested), expected, atol=1e-5)
+    np.testing.assert_allclose(classifier.run_exported(path, tested.images(32).astype(float)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_without_images_noise_is_compared(result, tmp_path, ending):
     found = classifier.export(classifier.load(result.model), tmp_path / f"m.{ending}")
     assert found.n == 16 and found.difference < 1e-3
@@ -123,9 +150,9 @@ def test_other_answers_are_refused_and_the_old_file_stays(result, tmp_path, monk
     given = classifier.load(result.model)
     other = classifier.load(result.model)
     other.model.get_layer("head").set_weights([1.5 * value for value in other.model.get_layer("head").get_weights()])
-    right = exporting.FORMATS[target.suffix]
-    wrong = dataclasses.replace(right, write=lambda _, path: right.write(other, path))
-    monkeypatch.setitem(exporting.FORMATS, target.suffix, wrong)
+    right = formats.FORMATS[target.suffix]
+    wrong = dataclasses.replace(right, write=lambda _, path, *rest: right.write(other, path, *rest))
+    monkeypatch.setitem(formats.FORMATS, target.suffix, wrong)
     with pytest.raises(InputError, match="other logits than the Keras model"):
         classifier.export(given, target)
     assert target.read_bytes() == b"before" and [path.name for path in tmp_path.iterdir()] == [target.name]
@@ -191,7 +218,7 @@ def test_no_interpreter_at_all(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match="pip install ai-edge-litert"):
-        exporting._interpreter()
+        formats._interpreter()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
