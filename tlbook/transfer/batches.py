@@ -113,6 +113,9 @@ class Batches(keras.utils.PyDataset):
     in_memory : int
         A Split that takes at most this many bytes as uint8 is decoded once;
         a larger one anew in every epoch.
+    replicas : int
+        Devices that share each batch. With a seed all batches are then of a size that they can divide, and up to
+        ``replicas - 1`` images, others each time, sit out an epoch.
     name : str
         What the data are called in messages.
 
@@ -153,6 +156,7 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         augmentation: keras.layers.Layer | None = None,
         in_memory: int = 2**30,
+        replicas: int = 1,
         name: str = "data",
     ) -> None:
         super().__init__()
@@ -160,7 +164,10 @@ class Batches(keras.utils.PyDataset):
             raise ValueError("augmentation needs a seed: what is drawn is a function of seed, epoch and batch.")
         self._source = as_source(data, model, name, in_memory)
         self._n_classes = int(model.output_shape[-1])
-        self._batch_size = whole(batch_size, "batch_size")
+        self._replicas = whole(replicas, "replicas")
+        self._batch_size = whole(batch_size, "batch_size", self._replicas)
+        if self._replicas > 1 and len(self.labels) < 2 * self._replicas:
+            raise ValueError(f"{name} has {len(self.labels)} images for {self._replicas} devices; each needs two.")
         self._seed = seed
         # The model's own generators, those of dropout, have the numbers before.
         first = len(seed_states(model))
@@ -183,9 +190,13 @@ class Batches(keras.utils.PyDataset):
         self.next_epoch += 1
 
     def _begin(self, epoch: int) -> None:
-        n = len(self.labels)
-        order = np.arange(n) if self._seed is None else epoch_order(n, self._seed, epoch)
-        self._epoch, self._parts = epoch, np.array_split(order, -(-n // self._batch_size))
+        n, shared = len(self.labels), self._replicas
+        if self._seed is None:
+            parts = _for_replicas(n, self._batch_size, shared)
+        else:
+            order = epoch_order(n, self._seed, epoch)[: n - n % shared].reshape(-1, shared)
+            parts = [part.ravel() for part in np.array_split(order, -(-len(order) // (self._batch_size // shared)))]
+        self._epoch, self._parts = epoch, parts
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -198,6 +209,21 @@ class Batches(keras.utils.PyDataset):
         if self._augmenter is None:
             return images, targets
         return self._augmenter(images, targets, self._epoch, index)
+
+
+def _for_replicas(n: int, batch_size: int, replicas: int) -> list[NDArray[np.int64]]:
+    """All n positions in order, in batches as Keras can give them to replicas, each of at least one image for each.
+
+    TensorFlow wants a first batch that can be divided. JAX treats all batches of a pass as the first: where one cannot
+    be divided, that one stands first.
+    """
+    count = max(-(-n // max(batch_size - replicas + 1, 1)), 2 if n % replicas else 1)
+    sizes = [len(part) for part in np.array_split(np.arange(n), count)]
+    rest = sizes[0] % replicas
+    sizes[0], sizes[-1] = sizes[0] - rest, sizes[-1] + rest
+    parts = np.split(np.arange(n), np.cumsum(sizes)[:-1])
+    jax = keras.backend.backend() == "jax"
+    return sorted(parts, key=lambda part: (len(part) % replicas == 0) == jax) if replicas > 1 else parts
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from tlbook.progress import bar
 from tlbook.transfer import checkpoints
 from tlbook.transfer.batches import Batches, Data, is_split
 from tlbook.transfer.callbacks import BestWeights, Checkpoint, EpochSeeds, Progress, Record
-from tlbook.transfer.copies import trained_copy
+from tlbook.transfer.copies import check_devices, trained_copy
 from tlbook.transfer.freezing import restore_trainable_state, trainable_state, unfreeze
 from tlbook.transfer.heads import attach_head
 from tlbook.transfer.history import History
@@ -39,6 +39,7 @@ def train(
     *,
     checkpoint: str | Path | None = None,
     in_memory: int = 2**30,
+    devices: int = 1,
     progress: bool = True,
 ) -> History:
     """Train the trainable layers of a classifier; frozen ones stay as they are.
@@ -68,6 +69,12 @@ def train(
     in_memory : int
         A Split that takes at most this many bytes as uint8 is decoded once;
         a larger one anew in every epoch.
+    devices : int
+        Number of devices that share each batch: GPUs if there are any. A copy of the model is trained by
+        ``tf.distribute.MirroredStrategy`` on TensorFlow and ``keras.distribution.DataParallel`` on JAX, and the model
+        gets its weights. They are those of one device with the same batches, to rounding, where no layer draws at random
+        and batch normalisation is frozen; where it is not, TensorFlow takes each device's own part of the batch for
+        its statistics, JAX the whole batch. See :class:`~tlbook.transfer.Batches` for images that sit out.
     progress : bool
         Show a bar on stderr while training, if it is a terminal.
 
@@ -78,23 +85,24 @@ def train(
     Raises
     ------
     ValueError
-        A recipe that does not fit the model or the data; nothing to train.
+        A recipe that does not fit the model or the data; nothing to train; fewer devices than were asked for.
     CheckpointMismatch
         The checkpoint is one of another model, other data or other settings.
     """
     _check(model, recipe)
-    model = as_model(model)
+    model, devices = as_model(model), check_devices(devices, recipe.batch_size)
+    shared: dict[str, int] = {"in_memory": in_memory, "replicas": devices}
     batches = Batches(
         train,
         model,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         augmentation=recipe.augmentation,
-        in_memory=in_memory,
         name="train",
+        **shared,
     )
-    held_out = Batches(validation, model, batch_size=max(recipe.batch_size, 64), in_memory=in_memory, name="validation")
-    with trained_copy(model, recipe.dtype_policy) as trained:
+    held_out = Batches(validation, model, batch_size=max(recipe.batch_size, 64), name="validation", **shared)
+    with trained_copy(model, recipe.dtype_policy, devices) as trained:
         return _run(trained, batches, held_out, recipe, checkpoint, progress)
 
 
@@ -114,7 +122,7 @@ def _run(
     history = History(group_factors=group_factors(model, recipe), monitor=recipe.monitor)
     restore = recipe.patience is not None if recipe.restore_best is None else recipe.restore_best
     best = BestWeights(history, patience=recipe.patience, restore=restore, epochs=recipe.epochs)
-    callbacks = [EpochSeeds(recipe.seed), Record(history), best]
+    callbacks = [_EpochOf(batches), EpochSeeds(recipe.seed), Record(history), best]
     saved, first, plan = None, 0, recipe.unfreezing or {}
     if checkpoint is not None:
         settings = _settings(model, batches, held_out, recipe)
@@ -176,13 +184,14 @@ def fine_tune(
     *,
     checkpoint: str | Path | None = None,
     in_memory: int = 2**30,
+    devices: int = 1,
     progress: bool = True,
 ) -> History:
     """Train pretrained weights further: :func:`train`, but not for the head alone.
 
     Parameters
     ----------
-    model, train, validation, recipe, checkpoint, in_memory, progress
+    model, train, validation, recipe, checkpoint, in_memory, devices, progress
         As for :func:`train`.
 
     Returns
@@ -205,7 +214,8 @@ def fine_tune(
             "fine_tune: every layer outside the head is frozen, so that none of the pretrained weights would change. "
             "Call transfer.unfreeze(model) first, or transfer.train for the head alone."
         )
-    return _train(model, train, validation, recipe, checkpoint=checkpoint, in_memory=in_memory, progress=progress)
+    options: dict[str, Any] = {"in_memory": in_memory, "devices": devices, "progress": progress}
+    return _train(model, train, validation, recipe, checkpoint=checkpoint, **options)
 
 
 def lp_ft(
@@ -219,6 +229,7 @@ def lp_ft(
     dropout: float = 0.0,
     checkpoint: str | Path | None = None,
     in_memory: int = 2**30,
+    devices: int = 1,
     progress: bool = True,
 ) -> tuple[keras.Model, History]:
     """Linear probe, then fine-tuning (LP-FT, Kumar et al. 2022).
@@ -237,7 +248,7 @@ def lp_ft(
     backbone : Backbone
         From :func:`tlbook.backbones.load`; left as it is. With a ``probe``, a
         keras.Model that gives features will do.
-    train, validation, recipe, checkpoint, in_memory, progress
+    train, validation, recipe, checkpoint, in_memory, devices, progress
         As for :func:`train`.
     after_layer : str, optional
         Name of the last layer to leave frozen, see :func:`~tlbook.transfer.unfreeze`;
@@ -267,7 +278,8 @@ def lp_ft(
         probe = linear_probe(*given)
     model = attach_head(backbone, probe, dropout=dropout, seed=recipe.seed)
     unfreeze(model, after_layer=after_layer)
-    history = fine_tune(model, train, validation, recipe, checkpoint=checkpoint, in_memory=in_memory, progress=progress)
+    options: dict[str, Any] = {"in_memory": in_memory, "devices": devices, "progress": progress}
+    history = fine_tune(model, train, validation, recipe, checkpoint=checkpoint, **options)
     return model, history
 
 
@@ -313,6 +325,18 @@ def _compile(model: keras.Model, recipe: Recipe, rates: Tabulated) -> None:
         # XLA on a CPU runs TensorFlow's convolutions several times slower.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+
+
+class _EpochOf(keras.callbacks.Callback):
+    """Says which epoch it is: with several devices, TensorFlow begins a pass for the shapes alone before the first."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Called by Keras."""
+        self.batches.next_epoch = epoch
 
 
 def _unfreeze_until(model: keras.Model, plan: Mapping[int, str], epoch: int) -> None:

@@ -21,7 +21,7 @@ def test_layers_below_the_head_compute_in_half_precision(nested):
         model = keras.Model(inputs, keras.layers.Dense(2, name="head")(tiny_backbone()(inputs)))
     model.get_layer("head").kernel.regularizer = penalty = keras.regularizers.L2(0.1)
     before = model.get_weights()
-    with copies.trained_copy(model, "mixed_bfloat16") as copy:
+    with copies.trained_copy(model, "mixed_bfloat16", 1) as copy:
         kinds = {name.split("/")[-1]: layer.compute_dtype for name, layer in named_layers(copy).items()}
         assert kinds.pop("head") == "float32"
         assert set(kinds.values()) == {"bfloat16"}
