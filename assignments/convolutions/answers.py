@@ -283,119 +283,119 @@ sees = receptive_field(network)
 
 
 # %% q5 right: with norms
-def change(view, pictures, shift):
-    first, second = view(pictures[:, :, shift:]), view(pictures[:, :, : pictures.shape[2] - shift])
+def change(describe, pictures, shift):
+    first, second = describe(pictures[:, :, shift:]), describe(pictures[:, :, : pictures.shape[2] - shift])
     n = len(pictures)
     own = np.linalg.norm((first - second).reshape(n, -1), axis=1)
     other = np.linalg.norm((first - np.roll(first, 1, axis=0)).reshape(n, -1), axis=1)
     return own.mean() / other.mean()
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
 # %% q5 right: picture by picture
-def change(view, pictures, shift):
-    here, there = view(pictures[:, :, shift:]), view(pictures[:, :, :-shift])
+def change(describe, pictures, shift):
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
     own = [np.sqrt(np.sum((here[i] - there[i]) ** 2)) for i in range(len(here))]
     other = [np.sqrt(np.sum((here[i] - here[i - 1]) ** 2)) for i in range(len(here))]
     return sum(own) / sum(other)
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is gone" if left < 0.5 else "most of it is left"
 
 
 # %% q5 right: einsum, and a plain float
-def change(view, pictures, shift):
+def change(describe, pictures, shift):
     def far(a, b):
         difference = (a - b).reshape(a.shape[0], -1)
         return np.sqrt(np.einsum("ij,ij->i", difference, difference)).mean()
 
-    one = view(pictures[..., shift:])
-    return float(far(one, view(pictures[..., :-shift])) / far(one, one[np.arange(len(one)) - 1]))
+    one = describe(pictures[..., shift:])
+    return float(far(one, describe(pictures[..., :-shift])) / far(one, one[np.arange(len(one)) - 1]))
 
 
-before, after = change(views["edge maps"], pictures, 1), change(views["max pooling 2"], pictures, 1)
+before, after = change(descriptions["edge maps"], pictures, 1), change(descriptions["max pooling 2"], pictures, 1)
 left = after / before
 verdict = ["most of it is gone", "most of it is left"][int(left > 0.5)]
 
 
 # %% q5 wrong: pooling makes it invariant, as everybody says
-def change(view, pictures, shift):
+def change(describe, pictures, shift):
     def distance(a, b):
         return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
 
-    here, there = view(pictures[:, :, shift:]), view(pictures[:, :, :-shift])
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
     return distance(here, there) / distance(here, np.roll(here, 1, axis=0))
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is gone"
 
 
 # %% q5 wrong: the distance itself, which pooling makes smaller because fewer numbers are left
-def change(view, pictures, shift):
-    here, there = view(pictures[:, :, shift:]), view(pictures[:, :, :-shift])
+def change(describe, pictures, shift):
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
     return np.sqrt(((here - there) ** 2).reshape(len(here), -1).sum(axis=1)).mean()
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
 # %% q5 wrong: shifts with wrap-around instead of cutting windows
-def change(view, pictures, shift):
+def change(describe, pictures, shift):
     def distance(a, b):
         return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
 
-    here, there = view(pictures), view(np.roll(pictures, shift, axis=2))
+    here, there = describe(pictures), describe(np.roll(pictures, shift, axis=2))
     return distance(here, there) / distance(here, np.roll(here, 1, axis=0))
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
 # %% q5 wrong: one root over all pictures instead of a mean over pictures
-def change(view, pictures, shift):
-    here, there = view(pictures[:, :, shift:]), view(pictures[:, :, :-shift])
+def change(describe, pictures, shift):
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
     return np.linalg.norm(here - there) / np.linalg.norm(here - np.roll(here, 1, axis=0))
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
-# %% q5 wrong: divides by the distance between pictures, not between their views
-def change(view, pictures, shift):
+# %% q5 wrong: divides by the distance between pictures, not between their descriptions
+def change(describe, pictures, shift):
     def distance(a, b):
         return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
 
     here, there = pictures[:, :, shift:], pictures[:, :, :-shift]
-    return distance(view(here), view(there)) / distance(here, np.roll(here, 1, axis=0))
+    return distance(describe(here), describe(there)) / distance(here, np.roll(here, 1, axis=0))
 
 
-left = change(views["max pooling 2"], pictures, 1) / change(views["edge maps"], pictures, 1)
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
 # %% q5 wrong: the share upside down
-def change(view, pictures, shift):
+def change(describe, pictures, shift):
     def distance(a, b):
         return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
 
-    here, there = view(pictures[:, :, shift:]), view(pictures[:, :, :-shift])
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
     return distance(here, there) / distance(here, np.roll(here, 1, axis=0))
 
 
-left = change(views["edge maps"], pictures, 1) / change(views["max pooling 2"], pictures, 1)
+left = change(descriptions["edge maps"], pictures, 1) / change(descriptions["max pooling 2"], pictures, 1)
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
 # %% q5 wrong: the public check's value by heart
-def change(view, pictures, shift):
+def change(describe, pictures, shift):
     return 0.25
 
 

@@ -286,12 +286,12 @@ frozen_share = sum(int(np.prod(w.shape)) for w in backbone.model.trainable_weigh
     backbone.model.count_params() + 258
 )
 
-# %% q5 right: a function for one view
+# %% q5 right: a function for one description
 untrained = backbones.load("sketchnet", weights=None, seed=0)
 
 
-def classes_from(view):
-    rows = {part: view(images[part]) for part in images}
+def classes_from(describe):
+    rows = {part: describe(images[part]) for part in images}
     fit = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
     return fit.predict(rows["test"])
 
@@ -342,7 +342,7 @@ what_transfers = "learned weights"
 
 # %% q5 wrong: the architecture is given the credit, since all networks of its kind have it
 predicted = {}
-for name, rows in views.items():
+for name, rows in descriptions.items():
     fit = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
     predicted[name] = fit.predict(rows["test"])
 what_transfers = "architecture"
@@ -361,25 +361,25 @@ what_transfers = "learned weights"
 
 # %% q5 wrong: fitted on the test images
 predicted = {}
-for name, rows in views.items():
+for name, rows in descriptions.items():
     fit = transfer.linear_probe(rows["test"], labels["test"], rows["validation"], labels["validation"], C=10.0)
     predicted[name] = fit.predict(rows["test"])
 what_transfers = "learned weights"
 
 # %% q5 wrong: classes of the training images
 predicted = {}
-for name, rows in views.items():
+for name, rows in descriptions.items():
     fit = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
     predicted[name] = fit.predict(rows["train"])
 what_transfers = "learned weights"
 
 # %% q5 wrong: one probe for all three, since it is the best
-predicted = {name: probe.predict(x["test"]) for name in views}
+predicted = {name: probe.predict(x["test"]) for name in descriptions}
 what_transfers = "learned weights"
 
 # %% q5 wrong: pixels scaled twice, so that the network sees black
 predicted = {}
-for name, rows in views.items():
+for name, rows in descriptions.items():
     fit = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
     predicted[name] = fit.predict(rows["test"])
 black = backbone.model.predict(images["test"] / 255, verbose=0)

@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=0.5, hidden=False, 
     success_message="All four have the right form.", 
-    failure_message="Which of the four has not the form that is asked for?")
+    failure_message="Which of the four has not the form that is asked for? Two arrays with a class for each image of fresh, one probability, and one of three texts.")
 def test_q7_form(joined_predicted, single_predicted, joined_p, joined_verdict):
     import numpy as np
     for name, classes in (('joined_predicted', joined_predicted), ('single_predicted', single_predicted)):
