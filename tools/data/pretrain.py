@@ -130,6 +130,17 @@ def label(records: list[Factors], task: str, seed: int) -> np.ndarray:
     return np.unique([record[task] for record in records], return_inverse=True)[1].astype(np.int64)
 
 
+def optimizer(steps: int) -> Any:
+    """AdamW whose rate rises over the first steps and falls along a cosine to 0 at the last."""
+    import keras
+
+    warmup = max(1, round(WARMUP * steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        LEARNING_RATE / 20, max(1, steps - warmup), warmup_target=LEARNING_RATE, warmup_steps=warmup
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+
+
 def train(images: np.ndarray, labels: np.ndarray, source: Source, seed: int):
     """Train backbone and head; returns (backbone, whole classifier)."""
     import keras
@@ -143,15 +154,8 @@ def train(images: np.ndarray, labels: np.ndarray, source: Source, seed: int):
     logits = keras.layers.Dense(int(labels.max()) + 1, name="logits" if source.head else "species")(hidden)
     classifier = keras.Model(backbone.input, logits)
     per_epoch = -(-len(images) // BATCH)
-    warmup = max(1, round(WARMUP * epochs * per_epoch))
-    rate = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE / 20,
-        max(1, epochs * per_epoch - warmup),
-        warmup_target=LEARNING_RATE,
-        warmup_steps=warmup,
-    )
     classifier.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
+        optimizer=optimizer(epochs * per_epoch),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
@@ -187,6 +191,30 @@ def save(model, folder: Path, name: str) -> str:
         return hashlib.sha256(temporary.read_bytes()).hexdigest()
 
 
+def origin(digest: str) -> dict[str, Any]:
+    """What every card ends with: when and with which versions the weights were made, their licence and SHA-256."""
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "date": datetime.date.today().isoformat(),
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.version(),
+            backend: __import__(backend).__version__,
+            "numpy": np.__version__,
+        },
+        "licence": "CC BY 4.0",
+        "sha256": digest,
+    }
+
+
+def measured(accuracy: Any, n: int, classes: int) -> dict[str, Any]:
+    """An accuracy with its interval, as a card holds it."""
+    ends = {name: round(float(getattr(accuracy, name)), 4) for name in ("value", "low", "high")}
+    return {**ends, "interval": "95 % Wilson", "n": n, "classes": classes}
+
+
 def with_head(backbone, classifier, source: Source):
     """The graph that the package builds, its classifier on the features, with the trained weights."""
     from tlbook.backbones.architectures import sketchnet
@@ -198,7 +226,6 @@ def with_head(backbone, classifier, source: Source):
 
 def pretrain(name: str, source: Source, seed: int, workers: int, output: Path) -> None:
     """Train one network; write its weights and its card."""
-    import keras
 
     from tlbook.evaluation import accuracy
 
@@ -244,25 +271,10 @@ def pretrain(name: str, source: Source, seed: int, workers: int, output: Path) -
                 f"{source.held_out} --epochs {source.epochs} --seed {seed}"
             ),
         },
-        "source-task accuracy": {
-            "value": round(float(estimate.value), 4),
-            "low": round(float(estimate.low), 4),
-            "high": round(float(estimate.high), 4),
-            "interval": "95 % Wilson",
-            "n": len(held_labels),
-            "classes": int(labels.max()) + 1,
-        },
+        "source-task accuracy": measured(estimate, len(held_labels), int(labels.max()) + 1),
         "wall_seconds": round(seconds),
         "process_seconds": round(processor),  # of the training alone
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.version(),
-            keras.backend.backend(): __import__(keras.backend.backend()).__version__,
-            "numpy": np.__version__,
-        },
-        "licence": "CC BY 4.0",
-        "sha256": digest,
+        **origin(digest),
     }
     write_json(output / f"{name}-1.json", card, indent=2)
     print(f"held-out accuracy {estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})")

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
-import hashlib
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -30,11 +27,10 @@ import numpy as np
 from tlbook._files import replacing, write_json
 from tlbook.sketches import SOURCE_SPECIES, Factors, caption, make_records, render
 from tlbook.sketches.captions import spoken, worded
-from tools import ROOT
+from tools.data.pretrain import DATA, LEARNING_RATE, WARMUP, WEIGHT_DECAY, measured, optimizer, origin, save
 
-DATA = ROOT / "tlbook" / "data"
 WORK = Path(tempfile.gettempdir()) / "tlbook-with-words"
-LEARNING_RATE, WEIGHT_DECAY, BATCH, WARMUP = 2e-3, 1e-4, 128, 0.05
+BATCH = 128
 PER_CLASS, HELD_OUT, SEED = 200, 50, 1001
 """Drawings of a species to train on and to measure on, and the seed of the former, as in pretrain.py."""
 
@@ -107,15 +103,10 @@ def train(images: np.ndarray, records: list[Factors], training: Training, work: 
     keras.utils.set_random_seed(training.seed)
     image_tower, reader, pair = towers(training.reach)
     steps = len(images) // BATCH
-    warmup = max(1, round(WARMUP * training.epochs * steps))
-    decay = max(1, training.epochs * steps - warmup)
-    rate = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE / 20, decay, warmup_target=LEARNING_RATE, warmup_steps=warmup
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
-    pair.compile(optimizer=optimizer, loss=contrastive_loss)
-    optimizer.build(pair.trainable_variables)
-    variables = [*pair.variables, *optimizer.variables]
+    adam = optimizer(training.epochs * steps)
+    pair.compile(optimizer=adam, loss=contrastive_loss)
+    adam.build(pair.trainable_variables)
+    variables = [*pair.variables, *adam.variables]
     state = work / f"{training}.npz"
     begin = 0
     if state.is_file():
@@ -171,9 +162,6 @@ def main(arguments: list[str] | None = None) -> int:
     image_tower, reader, pair = train(images, records, training, options.work)
     seconds = time.perf_counter() - began
 
-    import keras
-
-    from tlbook.backbones.weights import WORDS
     from tlbook.backbones.words import towers
     from tlbook.evaluation import accuracy
 
@@ -183,12 +171,9 @@ def main(arguments: list[str] | None = None) -> int:
     species = accuracy(labels, (pictures @ names.T).argmax(axis=1))
     own = pictures @ embed(reader, [caption(record) for record in held_records]).T
     recall = float(((own >= np.diag(own)).sum(axis=0) <= 10).mean())
-    options.output.mkdir(parents=True, exist_ok=True)
     fresh = towers(training.reach)[2]
     fresh.set_weights(pair.get_weights())  # a model that was compiled saves its optimizer, too
-    with replacing(options.output / WORDS, ".weights.h5") as temporary:
-        fresh.save_weights(temporary)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    digest = save(fresh, options.output, "words-1")
     card = {
         "name": "words-1",
         "architecture": (
@@ -218,25 +203,10 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{options.held_out} --epochs {training.epochs} --seed {training.seed}"
             ),
         },
-        "species by name, none of the labels used": {
-            "value": round(float(species.value), 4),
-            "low": round(float(species.low), 4),
-            "high": round(float(species.high), 4),
-            "interval": "95 % Wilson",
-            "n": len(labels),
-            "classes": len(SOURCE_SPECIES),
-        },
+        "species by name, none of the labels used": measured(species, len(labels), len(SOURCE_SPECIES)),
         "own picture among the first 10 of all held-out ones, by its full caption": round(recall, 4),
         "wall_seconds": round(seconds),
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.version(),
-            keras.backend.backend(): __import__(keras.backend.backend()).__version__,
-            "numpy": np.__version__,
-        },
-        "licence": "CC BY 4.0",
-        "sha256": digest,
+        **origin(digest),
     }
     write_json(options.output / "words-1.json", card, indent=2)
     print(f"species by name {species}; recall at 10 {recall:.3f}; {seconds:.0f} s in all", flush=True)

@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import math
 import os
-import platform
 import shutil
 import sys
 import time
@@ -40,6 +38,8 @@ from tools.data.pretrain import (
     WARMUP,
     WEIGHT_DECAY,
     draw_source,
+    optimizer,
+    origin,
     save,
 )
 
@@ -182,12 +182,7 @@ def train(images: np.ndarray, plan: Plan, seed: int, state: Path) -> tuple[Any, 
     views = plan.task == "views"
     model = two_views(backbone, plan.colour, 100 * seed) if views else painter(backbone, seed)
     loss = nt_xent if views else hidden_error
-    steps = plan.epochs * math.ceil(len(images) / BATCH)
-    warmup = max(1, round(WARMUP * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE / 20, max(1, steps - warmup), warmup_target=LEARNING_RATE, warmup_steps=warmup
-    )
-    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss=loss)
+    model.compile(optimizer=optimizer(plan.epochs * math.ceil(len(images) / BATCH)), loss=loss)
     x = images.astype(np.float32)
     targets = np.zeros(len(x), np.float32) if views else x
     history = model.fit(
@@ -212,7 +207,6 @@ def held_out_loss(model, images: np.ndarray, loss) -> float:
 
 def pretrain(name: str, plan: Plan, seed: int, workers: int, output: Path, per_class: int, held_out: int) -> None:
     """Train one network; write its weights and its card."""
-    import keras
 
     began = time.perf_counter()
     which = {"workers": workers, "size": SIZE, "species": len(SOURCE_SPECIES)}
@@ -260,15 +254,7 @@ def pretrain(name: str, plan: Plan, seed: int, workers: int, output: Path, per_c
         },
         "wall_seconds": round(seconds),
         "process_seconds": round(processor),
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.version(),
-            keras.backend.backend(): __import__(keras.backend.backend()).__version__,
-            "numpy": np.__version__,
-        },
-        "licence": "CC BY 4.0",
-        "sha256": digest,
+        **origin(digest),
     }
     write_json(output / f"{name}-1.json", card, indent=2)
     shutil.rmtree(state, ignore_errors=True)
