@@ -26,13 +26,14 @@ def main() -> None:
     dataset, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     split = datasets.load(dataset, progress=False).train
     sources, classes = split.paths, [split.class_names[label] for label in split.labels]
+    order = np.random.default_rng(0).permutation(len(sources))  # so that a few photos are of all classes
     for name in split.class_names:
         (folder / name).mkdir(parents=True, exist_ok=True)
     clock.imported()
 
     def write(number: int) -> None:
-        rng = np.random.default_rng(number)
-        with Image.open(sources[number % len(sources)]) as file:
+        rng, source = np.random.default_rng(number), order[number % len(sources)]
+        with Image.open(sources[source]) as file:
             image = file.convert("RGB")
         left, top, right, bottom = (rng.uniform(0, 0.1) for _ in range(4))
         width, height = image.size
@@ -40,7 +41,7 @@ def main() -> None:
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.7, 1.3))
         if rng.random() < 0.5:
             image = ImageOps.mirror(image)
-        image.save(folder / classes[number % len(sources)] / f"{number:06d}.jpg", quality=90)
+        image.save(folder / classes[source] / f"{number:06d}.jpg", quality=90)
 
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(write, range(count)):

@@ -17,7 +17,7 @@ from tlbook import evaluation, results
 from tlbook.results.rows import row_key
 
 SWEEPS = [(name, dataset) for dataset in runner.DATASETS for name in runner.names(dataset)]
-BENCHMARKS = {"recipes-photos", "throughput-photos", "versions-photos"}
+BENCHMARKS = {"recipes-photos", "shards-photos", "throughput-photos", "versions-photos"}
 
 
 def test_every_record_has_its_sweep():
