@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tlbook._files import write_json
 from tools import ROOT
-from tools.book.contents import set_kernel_environment
+from tools.book.contents import edition_of, set_kernel_environment
 
 EXECUTE = Path(__file__).resolve().parent / "execute_notebook.py"
 BYTES_EACH = 3 << 30  # what a notebook may use at most
@@ -82,7 +82,8 @@ def workers_for(count: int) -> int:
 def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None, reuse: bool = False) -> list[Run]:
     """Run each (notebook, output) pair; a failing one does not stop the others. Runs come back in the order of `jobs`.
 
-    With `reuse`, an output that an earlier run left is taken where none of its inputs has changed since.
+    With `reuse`, an output that an earlier run left is taken where none of its inputs has changed since. Of a notebook that is
+    the same in every edition it is taken in the others without that.
     """
     at_once = workers_for(len(jobs))
     set_kernel_environment(threads=max(1, (os.cpu_count() or 1) // at_once))
@@ -91,16 +92,17 @@ def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None, reuse: bool 
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
         def one(job: tuple[Path, Path]) -> Run:
-            state = inputs(job[0], dataset)
+            edition = dataset and edition_of(job[0], dataset)
+            state = inputs(job[0], edition)
             name = job[0].stem
-            if reuse and (earlier := _earlier(*job, state)):
+            if (reuse or edition != dataset) and (earlier := _earlier(*job, state)):
                 console.print(
                     f"{name}: ran on {earlier.date}, nothing has changed since", highlight=False, soft_wrap=True
                 )
                 return earlier
             run = Run(*job, date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"))
             task = progress.add_task(name, total=_code_cells(run.source))
-            _execute(run, dataset, lambda cell, of: progress.update(task, completed=cell - 1, total=of))
+            _execute(run, edition, lambda cell, of: progress.update(task, completed=cell - 1, total=of))
             if not run.error:
                 kept = {name: getattr(run, name) for name in ("seconds", "peak_bytes", "cells", "started", "date")}
                 content = hashlib.sha256(run.output.read_bytes()).hexdigest()
