@@ -239,6 +239,24 @@ def test_a_notebook_that_reads_no_data_set_is_run_once_for_all_editions(mini_boo
         assert contents.executions("photos") == [(path, contents.work_folder(edition) / "executed" / path.name)]
 
 
+def test_the_longest_notebook_begins_first_and_runs_come_back_in_order(mini_book, monkeypatch):
+    folder, began = contents.work_folder("sketches") / "executed", []
+    for name, seconds in (("short", 3.5), ("long", 200), ("torn", None)):
+        write(small(name), mini_book / "book" / f"{name}.ipynb")
+        write_text(folder / f"{name}.json", json.dumps({"seconds": seconds} if seconds else []))
+    jobs = [(mini_book / "book" / f"{name}.ipynb", mini_book / f"{name}.out") for name in ("torn", "short", "long")]
+
+    def fail(run, *_):
+        began.append(run.source.stem)
+        run.error = "left out"
+
+    monkeypatch.setattr(notebook_runs, "workers_for", lambda count: 1)
+    monkeypatch.setattr(notebook_runs, "_execute", fail)
+    runs = notebook_runs.run_all(jobs, "photos")
+    assert began == ["long", "short", "torn"]
+    assert [run.source for run in runs] == [source for source, _ in jobs]
+
+
 def test_the_outputs_of_a_notebook_depend_on_package_records_lock_and_data_set(tmp_path, monkeypatch):
     path = write(small("1 + 1"), tmp_path / "adds.ipynb")
     monkeypatch.setattr(notebook_runs, "ROOT", tmp_path)
