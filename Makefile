@@ -31,7 +31,7 @@ help:
 	@echo "  make assignments [SEED=...]        what students get, and what grading needs"
 	@echo "  make grade SUBMISSIONS=...         a folder of notebooks: one CSV, and feedback for each student"
 	@echo "  make course [ASSIGNMENT=all]       a dry run: hand-out, invented students, grades, item statistics"
-	@echo "  make test-assignments              every question against right and wrong answers, and attacks on the grader"
+	@echo "  make test-assignments [REST=yes]   every question against all answers, attacks; or what make test leaves out"
 	@echo ""
 	@echo "To publish (PUBLISHING.md)"
 	@echo "  make site                          the built editions as one site: _build/site"
@@ -101,7 +101,7 @@ course: env
 	@$(PY) tools/assignments/course.py $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 test-assignments: env
-	@$(PY) tools/assignments/run_tests.py
+	@$(PY) tools/assignments/run_tests.py $(if $(REST),--rest)
 
 lint: env
 	@$(PY) tools/check/lint.py

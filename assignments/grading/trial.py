@@ -15,8 +15,10 @@ import dataclasses
 import io
 import json
 import os
+import re
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,7 @@ def _answered(read: source.Source, reference: dict[str, Any], answer: source.Ans
     own = notebooks.names_defined(read.solution(answer.question)) & set(question.names)
     missing = own - notebooks.names_defined([answer.source])
     space = _module("answer").__dict__
-    # Values are copied: an answer may change what the checks of the next one look at.
-    space.update({name: _copied(value) for name, value in reference.items() if not name.startswith("__")})
+    space.update(_copied(reference, {*re.findall(r"\w+", answer.source), *question.names}))
     for name in own:
         space.pop(name, None)
     error = _run(answer.source, space)
@@ -113,15 +114,24 @@ def _degenerate(read: source.Source, reference: dict[str, Any]) -> list[dict[str
         for words, value in DEGENERATE.items():
             for kind, text in (("value", value), ("function", f"lambda *args, **named: {value}")):
                 space = _module("degenerate").__dict__
-                space.update({key: _copied(one) for key, one in reference.items() if not key.startswith("__")})
+                space.update(_copied(reference, set(question.names)))
                 _run("import numpy as np\n" + "\n".join(f"{one} = {text}" for one in own), space)
                 points, _ = _score(question, space)
                 found.append({"question": name, "words": f"{kind}: {words}", "points": points})
     return found
 
 
-def _copied(value: Any) -> Any:
-    return copy.deepcopy(value) if type(value).__module__ == "numpy" or type(value) in (list, dict, set) else value
+def _copied(reference: dict[str, Any], named: set[str]) -> dict[str, Any]:
+    """The reference's variables, those that an answer or its checks name copied: it may change what the next one is checked with.
+
+    All others stay: copying a thousand drawings takes longer than most answers do.
+    """
+
+    def of_own(name: str, value: Any) -> Any:
+        changeable = type(value).__module__ == "numpy" or type(value) in (list, dict, set)
+        return copy.deepcopy(value) if changeable and name in named else value
+
+    return {name: of_own(name, value) for name, value in reference.items() if not name.startswith("__")}
 
 
 def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
@@ -134,21 +144,30 @@ def _values(read: source.Source, reference: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _draw_once() -> None:
-    """Let a set that was drawn before be copied instead of drawn again: most of the time goes into the same few."""
+def _compute_once() -> None:
+    """Let what was drawn or counted before be taken again: most of the time goes into the same few sets and numbers."""
     import numpy as np
 
-    from tlbook import sketches
+    from tlbook import evaluation, sketches
 
-    draw, drawn = sketches.make_set, {}
+    def of_own(one: sketches.SketchSet) -> sketches.SketchSet:
+        return dataclasses.replace(one, images=np.array(one.images), labels=np.array(one.labels))
 
-    def make_set(*args: Any, **options: Any) -> Any:
+    sketches.make_set = _remembered(sketches.make_set, of_own)
+    sketches.make_records = _remembered(sketches.make_records, list)
+    evaluation.images_needed_paired = _remembered(evaluation.images_needed_paired, int)
+
+
+def _remembered(compute: Callable[..., Any], copied: Callable[[Any], Any]) -> Callable[..., Any]:
+    known: dict[str, Any] = {}
+
+    def remembered(*args: Any, **options: Any) -> Any:
         key = repr((args, sorted(options.items())))
-        if key not in drawn:
-            drawn[key] = draw(*args, **options)
-        return dataclasses.replace(drawn[key], images=np.array(drawn[key].images), labels=np.array(drawn[key].labels))
+        if key not in known:
+            known[key] = compute(*args, **options)
+        return copied(known[key])
 
-    sketches.make_set = make_set
+    return remembered
 
 
 def try_all(path: Path, answers: Path, student: Path, seeds: list[int]) -> dict[str, Any]:
@@ -211,7 +230,7 @@ def whole(path: Path, seed: int, submission: Path) -> dict[str, Any]:
 
 def main() -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    _draw_once()
+    _compute_once()
     if sys.argv[1] == "--whole":
         path, seed, *submissions = sys.argv[2:]
         print(json.dumps({Path(one).stem: whole(Path(path), int(seed), Path(one)) for one in submissions}))

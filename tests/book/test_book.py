@@ -21,6 +21,13 @@ def test_every_notebook_of_the_book_is_in_the_table_of_contents():
     assert contents.chapters(), "a book without a chapter"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_says_that_it_is_the_same_in_all_editions_where_it_is(path):
+    """The comment behind the parameter goes on after `or "photos"`; what is run once for all editions is found by its code."""
+    (cell,) = [one for one in nbformat.read(path, as_version=4).cells if "parameters" in contents.tags(one)]
+    assert contents.edition_of(path, "photos") == ("sketches" if '"photos": ' in cell.source else "photos"), cell.source
+
+
 def test_exercise_labels_are_unique_and_begin_with_the_chapter():
     labels = []
     for path in contents.chapters():

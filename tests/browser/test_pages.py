@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
-from tests.browser.pages import BUILT, NARROW, STICKING_OUT, WIDE, html_of
+from tests.browser.pages import BUILT, NARROW, STICKING_OUT, WIDE, Browser, Site, html_of
 from tools.book import editions
 
 ALL = [
@@ -34,6 +36,32 @@ def test_something_is_built():
     assert len(ALL) > 10
 
 
+@functools.cache
+def weight(path: Path) -> int:
+    """Bytes of a file as a web server sends it: text compressed, pictures and fonts as they are."""
+    content = path.read_bytes()
+    return len(gzip.compress(content)) if path.suffix in (".html", ".css", ".js", ".svg") else len(content)
+
+
+def heaviness(site: Site, edition: str, page: str, requests: list[str]) -> Iterator[str]:
+    """What keeps a page from being read before its pictures are there."""
+    files = {urlparse(url).path for url in requests if url.startswith(site.base)}
+    address = site.address(edition, page)
+    for tag in re.findall(r"<img\b[^>]*>", html_of(edition, page)):
+        if 'loading="lazy"' not in tag:
+            yield f"not lazy: {tag}"
+        if not (re.search(r'\bwidth="\d+" height="\d+"', tag) or ".svg" in tag or "style=" in tag):
+            yield f"without a size: {tag}"
+        alt = re.search(r'\balt="([^"]*)"', tag)
+        if not alt or len(alt[1]) < 30:
+            yield f"without alt text that says what is seen: {tag}"
+        files.add(urlparse(urljoin(address, re.search(r'\bsrc="([^"]+)"', tag)[1])).path)
+    root = urlparse(site.address(edition, "")).path
+    total = sum(weight(BUILT[edition] / (name.removeprefix(root) or "index.html")) for name in files)
+    if total >= MEGABYTES * 1e6:
+        yield f"{total / 1e6:.2f} MB"
+
+
 @pytest.mark.parametrize(("edition", "page"), ALL, ids=lambda value: value.removesuffix(".html"))
 def test_a_page_is_sound(browser, site, edition, page):
     browser.open(site.address(edition, page))
@@ -41,12 +69,18 @@ def test_a_page_is_sound(browser, site, edition, page):
     requests = browser.requests()
     complaints += [f"asks {url}" for url in requests if not url.startswith((site.base, "data:", "blob:"))]
     assert requests
-    if same_elsewhere(edition, page):
-        assert complaints == []
-        return
+    if page.startswith("book/"):
+        complaints += heaviness(site, edition, page, requests)
+    if not same_elsewhere(edition, page):
+        complaints += looks(browser)
+    if complaints:
+        pytest.fail("\n".join(dict.fromkeys(complaints)), pytrace=False)
 
+
+def looks(browser: Browser) -> list[str]:
+    """What is wrong with the page that is open as it is shown: in a narrow window, in the light and in the dark."""
     browser.size(NARROW)
-    complaints += [f"narrow: {found}" for found in browser.script(STICKING_OUT)]
+    complaints = [f"narrow: {found}" for found in browser.script(STICKING_OUT)]
     browser.size(WIDE)
     complaints += [f"light: {violation}" for violation in browser.violations()]
     # The package page has hundreds of entries of a few kinds: their colours are looked at three times each.
@@ -58,31 +92,7 @@ def test_a_page_is_sound(browser, site, edition, page):
         }
         document.documentElement.dataset.theme = 'dark'"""
     )
-    complaints += [f"dark: {violation}" for violation in browser.violations(colours=True)]
-    if complaints:
-        pytest.fail("\n".join(dict.fromkeys(complaints)), pytrace=False)
-
-
-@pytest.mark.parametrize(("edition", "page"), [key for key in ALL if key[1].startswith("book/")])
-def test_a_page_is_light_and_can_be_read_before_its_pictures_are_there(browser, site, edition, page):
-    browser.open(site.address(edition, page))
-    files = {urlparse(url).path for url in browser.requests() if url.startswith(site.base)}
-    text = html_of(edition, page)
-    address = site.address(edition, page)
-    pictures = re.findall(r"<img\b[^>]*>", text)
-    for tag in pictures:
-        assert 'loading="lazy"' in tag
-        assert re.search(r'\bwidth="\d+" height="\d+"', tag) or ".svg" in tag or "style=" in tag, tag
-        assert len(re.search(r'\balt="([^"]*)"', tag)[1]) >= 30, tag
-        files.add(urlparse(urljoin(address, re.search(r'\bsrc="([^"]+)"', tag)[1])).path)
-    root = urlparse(site.address(edition, "")).path
-    # As a web server sends them: text compressed, pictures and fonts as they are.
-    weight = sum(
-        len(gzip.compress(data)) if Path(name).suffix in (".html", ".css", ".js", ".svg") else len(data)
-        for name in files
-        for data in [(BUILT[edition] / (name.removeprefix(root) or "index.html")).read_bytes()]
-    )
-    assert weight < MEGABYTES * 1e6, f"{weight / 1e6:.2f} MB"
+    return complaints + [f"dark: {violation}" for violation in browser.violations(colours=True)]
 
 
 @pytest.mark.parametrize("edition", BUILT)

@@ -220,6 +220,8 @@ def test_what_ran_is_taken_again_until_something_changes_that_decides_it(tmp_pat
     assert second == dataclasses.replace(first, reused=True)
     assert f"adds: ran on {first.date}, nothing has changed since" in capfd.readouterr().err
     assert not again(reuse=False).reused
+    (other,) = notebook_runs.run_all([(path, output)], dataset="photos")
+    assert other.reused, "the same in every edition"
     output.write_text(output.read_text() + "\n")  # not what that run left
     assert not again().reused
     write(small("1 + 2"), path)
@@ -227,6 +229,32 @@ def test_what_ran_is_taken_again_until_something_changes_that_decides_it(tmp_pat
     write(small("1 / 0"), path)
     assert again().error
     assert again().error, "a failed run is not taken for one that went well"
+
+
+def test_a_notebook_that_reads_no_data_set_is_run_once_for_all_editions(mini_book):
+    path = mini_book / "book" / "feature-extraction.ipynb"
+    for source, edition in (("datasets.load(DATA)", "sketches"), ("datasets.load(f'{dataset}-2')", "photos")):
+        write(small(source), path)
+        assert contents.edition_of(path, "photos") == edition
+        assert contents.executions("photos") == [(path, contents.work_folder(edition) / "executed" / path.name)]
+
+
+def test_the_longest_notebook_begins_first_and_runs_come_back_in_order(mini_book, monkeypatch):
+    folder, began = contents.work_folder("sketches") / "executed", []
+    for name, seconds in (("short", 3.5), ("long", 200), ("torn", None)):
+        write(small(name), mini_book / "book" / f"{name}.ipynb")
+        write_text(folder / f"{name}.json", json.dumps({"seconds": seconds} if seconds else []))
+    jobs = [(mini_book / "book" / f"{name}.ipynb", mini_book / f"{name}.out") for name in ("torn", "short", "long")]
+
+    def fail(run, *_):
+        began.append(run.source.stem)
+        run.error = "left out"
+
+    monkeypatch.setattr(notebook_runs, "workers_for", lambda count: 1)
+    monkeypatch.setattr(notebook_runs, "_execute", fail)
+    runs = notebook_runs.run_all(jobs, "photos")
+    assert began == ["long", "short", "torn"]
+    assert [run.source for run in runs] == [source for source, _ in jobs]
 
 
 def test_the_outputs_of_a_notebook_depend_on_package_records_lock_and_data_set(tmp_path, monkeypatch):

@@ -3,10 +3,10 @@
     python tools/book/build.py [--dataset sketches|photos]
 
 A notebook that ran on the sketches before, here or in `make test`, is not run again while nothing has changed that decides
-its outputs. Nothing under book/ changes: executed notebooks, the staged sources and the run report lie in _build/DATASET,
-the pages in _build/html or, for photos, _build/photos/html. Where a notebook fails, its cell and error are shown, the others
-still run, no pages are built, and the exit status is 1. The variable TLBOOK_SITE may name the address under which the site
-will be published; pages then carry it for those who share a link.
+its outputs; one that reads no data set's name is run once for both editions. Nothing under book/ changes: executed notebooks,
+the staged sources and the run report lie in _build/DATASET, the pages in _build/html or, for photos, _build/photos/html. Where
+a notebook fails, its cell and error are shown, the others still run, no pages are built, and the exit status is 1. The variable
+TLBOOK_SITE may name the address under which the site will be published; pages then carry it for those who share a link.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def report_on(runs: list[Run], dataset: str) -> dict:
         "notebooks": [
             {
                 "name": run.source.stem,
-                "edition": dataset,
+                "edition": contents.edition_of(run.source, dataset),
                 "code_cells": run.cells,
                 "seconds": round(run.seconds, 1),
                 "peak_gb": round(run.peak_bytes / 1e9, 2),
@@ -82,11 +82,12 @@ def report_page(report: dict) -> str:
         [
             "# How this copy was made",
             "",
-            f"Every notebook was run on {report['date']} with the *{report['edition']}* data set, on {report['system']} with",
-            f"{report['cores']} cores and {report['memory_gb']:.0f} GB of memory, under Python {report['python']}.",
+            f"This is the edition on *{report['edition']}*. The last of its notebooks was run on {report['date']}, all of them",
+            f"on {report['system']} with {report['cores']} cores and {report['memory_gb']:.0f} GB of memory, under Python",
+            f"{report['python']}, each with the data set that its row names: one that reads none is run once for all editions.",
             "Seconds include starting Python and importing TensorFlow. Notebooks that ran at once shared the cores.",
             "",
-            "| Notebook | Edition | Code cells | Seconds | Peak memory, GB |",
+            "| Notebook | Data set | Code cells | Seconds | Peak memory, GB |",
             "|:--|:--|--:|--:|--:|",
             *rows,
             "",
@@ -96,8 +97,8 @@ def report_page(report: dict) -> str:
     )
 
 
-def with_one_parameters_cell(path: Path) -> bytes:
-    """An executed notebook in which the cell tagged parameters shows the value it was run with.
+def with_one_parameters_cell(path: Path, dataset: str) -> bytes:
+    """An executed notebook in which the cell tagged parameters shows the data set of the edition.
 
     papermill leaves that cell alone and adds a second one; on a page, two assignments in a row would only puzzle.
     """
@@ -105,8 +106,7 @@ def with_one_parameters_cell(path: Path) -> bytes:
     injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         if injected and "parameters" in cell.metadata.get("tags", []):
-            lines = injected[0].source.splitlines()
-            cell.source = "\n".join(line for line in lines if not line.startswith("# Parameters"))
+            cell.source = f'dataset = "{dataset}"'
     notebook.cells = [cell for cell in notebook.cells if cell not in injected]
     return nbformat.writes(notebook).encode()
 
@@ -128,7 +128,8 @@ def stage(executed: dict[Path, Path], report: dict, folder: Path) -> None:
     for path in sorted((ROOT / "book").rglob("*")):
         relative = path.relative_to(ROOT)
         if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts) and path.suffix != ".py":
-            wanted[relative] = with_one_parameters_cell(executed[path]) if path in executed else path.read_bytes()
+            run = executed.get(path)
+            wanted[relative] = with_one_parameters_cell(run, report["edition"]) if run else path.read_bytes()
     index = Path("book/index.md")
     chapters = [wanted[path.relative_to(ROOT)] for path in contents.chapters() if path in executed]
     extent = page_facts.extent(report, chapters)

@@ -2,7 +2,8 @@
 
 The rules, which `complaints` and the tests in tests/book hold:
 
-- Parameters: one code cell tagged `parameters`, after the imports: `dataset = "sketches"  # or "photos"`.
+- Parameters: one code cell tagged `parameters`, after the imports: `dataset = "sketches"  # or "photos"`. A notebook
+  that never reads it is the same in all editions, says so there, and is run once for all.
 - The first code cell is the same everywhere: on Colab and Kaggle it installs the package. `make record` puts it in.
 - Imports come first; `tlbook` before `keras`, since it silences TensorFlow's start-up messages. Nothing is written to stderr.
 - Promised results are printed by `tlbook.checks.within(what, value, low, high)` or `tlbook.checks.holds(statement, condition)`.
@@ -117,7 +118,14 @@ def notebooks() -> list[Path]:
 
 def executions(dataset: str) -> list[tuple[Path, Path]]:
     """(notebook, where it lies once it has been run on that data set), of every notebook."""
-    return [(path, work_folder(dataset) / "executed" / path.name) for path in notebooks()]
+    return [(path, work_folder(edition_of(path, dataset)) / "executed" / path.name) for path in notebooks()]
+
+
+def edition_of(path: Path, dataset: str) -> str:
+    """What a notebook is run on for an edition: its data set; the first where it never reads which, and so is the same in all."""
+    notebook = nbformat.read(path, as_version=4)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code" and "parameters" not in tags(cell)]
+    return dataset if any(re.search(r"\bdataset\b", source) for source in sources) else DATASETS[0]
 
 
 def chapters() -> list[Path]:

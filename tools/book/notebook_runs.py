@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tlbook._files import write_json
 from tools import ROOT
-from tools.book.contents import set_kernel_environment
+from tools.book import contents
 
 EXECUTE = Path(__file__).resolve().parent / "execute_notebook.py"
 BYTES_EACH = 3 << 30  # what a notebook may use at most
@@ -74,6 +74,18 @@ def _earlier(source: Path, output: Path, state: str) -> Run | None:
         return None
 
 
+def _seconds(source: Path) -> float:
+    """How long a notebook took when it was last run, in any edition; 0 where that is not known."""
+    seconds = [0.0]
+    for dataset in contents.DATASETS:
+        try:
+            said = json.loads((contents.work_folder(dataset) / "executed" / f"{source.stem}.json").read_text("utf-8"))
+            seconds.append(float(said["seconds"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return max(seconds)
+
+
 def workers_for(count: int) -> int:
     """How many notebooks run at once: no more than cores, nor than fit in memory at 3 GB each."""
     return max(1, min(count, os.cpu_count() or 1, psutil.virtual_memory().available // BYTES_EACH))
@@ -82,25 +94,27 @@ def workers_for(count: int) -> int:
 def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None, reuse: bool = False) -> list[Run]:
     """Run each (notebook, output) pair; a failing one does not stop the others. Runs come back in the order of `jobs`.
 
-    With `reuse`, an output that an earlier run left is taken where none of its inputs has changed since.
+    With `reuse`, an output that an earlier run left is taken where none of its inputs has changed since. Of a notebook that is
+    the same in every edition it is taken in the others without that.
     """
     at_once = workers_for(len(jobs))
-    set_kernel_environment(threads=max(1, (os.cpu_count() or 1) // at_once))
+    contents.set_kernel_environment(threads=max(1, (os.cpu_count() or 1) // at_once))
     console = Console(stderr=True)
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
         def one(job: tuple[Path, Path]) -> Run:
-            state = inputs(job[0], dataset)
+            edition = dataset and contents.edition_of(job[0], dataset)
+            state = inputs(job[0], edition)
             name = job[0].stem
-            if reuse and (earlier := _earlier(*job, state)):
+            if (reuse or edition != dataset) and (earlier := _earlier(*job, state)):
                 console.print(
                     f"{name}: ran on {earlier.date}, nothing has changed since", highlight=False, soft_wrap=True
                 )
                 return earlier
             run = Run(*job, date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"))
             task = progress.add_task(name, total=_code_cells(run.source))
-            _execute(run, dataset, lambda cell, of: progress.update(task, completed=cell - 1, total=of))
+            _execute(run, edition, lambda cell, of: progress.update(task, completed=cell - 1, total=of))
             if not run.error:
                 kept = {name: getattr(run, name) for name in ("seconds", "peak_bytes", "cells", "started", "date")}
                 content = hashlib.sha256(run.output.read_bytes()).hexdigest()
@@ -117,8 +131,11 @@ def run_all(jobs: Sequence[tuple[Path, Path]], dataset: str | None, reuse: bool 
             )
             return run
 
+        # The longest first, so that none is left to run alone at the end.
+        order = sorted(range(len(jobs)), key=lambda i: -_seconds(jobs[i][0]))
         with ThreadPoolExecutor(at_once) as pool:
-            runs = list(pool.map(one, jobs))
+            done = dict(zip(order, pool.map(one, [jobs[i] for i in order]), strict=True))
+        runs = [done[i] for i in range(len(jobs))]
     for run in runs:
         if run.error:
             _show_failure(run, console)
