@@ -30,6 +30,13 @@ def convolve(image, kernel, stride=1):
     return np.array(result)
 
 
+# %% q1 right: SciPy's correlation, every stride-th place of it
+def convolve(image, kernel, stride=1):
+    from scipy import signal
+
+    return signal.correlate2d(image, kernel, mode="valid")[::stride, ::stride]
+
+
 # %% q1 wrong: mirrors the kernel, as mathematicians do
 def convolve(image, kernel, stride=1):
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]
@@ -64,6 +71,20 @@ def convolve(image, kernel, stride=1):
     rows, columns = (image.shape[0] - kernel.shape[0]) // stride + 1, (image.shape[1] - kernel.shape[1]) // stride + 1
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.tensordot(windows, kernel, axes=2)[:rows, :columns]
+
+
+# %% q1 wrong: zeros around the image, so that the map keeps its size
+def convolve(image, kernel, stride=1):
+    rows, columns = kernel.shape[0] // 2, kernel.shape[1] // 2
+    image = np.pad(image, ((rows, rows), (columns, columns)))
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]
+    return np.tensordot(windows, kernel, axes=2)
+
+
+# %% q1 wrong: begins with the last place that fits, not with the first
+def convolve(image, kernel, stride=1):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.tensordot(windows, kernel, axes=2)[::-1, ::-1][::stride, ::stride][::-1, ::-1]
 
 
 # %% q1 wrong: the public checks' values by heart
@@ -146,6 +167,13 @@ def cost(height, width, channels, filters, kernel, stride=1):
     return shape.prod() + filters, shape.prod() * math.ceil(height / stride) * math.ceil(width / stride)
 
 
+# %% q3 right: a dictionary on the way, float division rounded up
+def cost(height, width, channels, filters, kernel, stride=1):
+    layer = {"weights": filters * channels * kernel**2, "biases": filters}
+    rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
+    return sum(layer.values()), layer["weights"] * rows * columns
+
+
 # %% q3 wrong: no bias
 def cost(height, width, channels, filters, kernel, stride=1):
     weights = kernel * kernel * channels * filters
@@ -180,6 +208,18 @@ def cost(height, width, channels, filters, kernel, stride=1):
 def cost(height, width, channels, filters, kernel, stride=1):
     weights = kernel * kernel * channels * filters
     return weights + filters * channels, weights * -(-height // stride) * -(-width // stride)
+
+
+# %% q3 wrong: the bias is multiplied as well
+def cost(height, width, channels, filters, kernel, stride=1):
+    parameters = (kernel * kernel * channels + 1) * filters
+    return parameters, parameters * -(-height // stride) * -(-width // stride)
+
+
+# %% q3 wrong: the places of a layer without padding
+def cost(height, width, channels, filters, kernel, stride=1):
+    weights = kernel * kernel * channels * filters
+    return weights + filters, weights * ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1)
 
 
 # %% q3 wrong: the public check's values by heart
@@ -217,6 +257,17 @@ def receptive_field(layers):
 
 
 sees = receptive_field(network)
+
+
+# %% q4 right: calls itself
+def receptive_field(layers):
+    if not layers:
+        return 1
+    (kernel, stride), *above = layers
+    return (receptive_field(above) - 1) * stride + kernel
+
+
+sees = int(receptive_field(list(network)))
 
 
 # %% q4 wrong: adds the kernels up
@@ -322,6 +373,21 @@ left = after / before
 verdict = ["most of it is gone", "most of it is left"][int(left > 0.5)]
 
 
+# %% q5 right: a loop over the descriptions, and the verdict read off
+def change(describe, pictures, shift):
+    first = describe(pictures[:, :, shift:]).reshape(len(pictures), -1)
+    second = describe(pictures[:, :, : pictures.shape[2] - shift]).reshape(len(pictures), -1)
+    means = [np.sqrt(((first - b) ** 2).sum(axis=1)).mean() for b in (second, np.roll(first, 1, axis=0))]
+    return means[0] / means[1]
+
+
+by_name = {}
+for name, describe in descriptions.items():
+    by_name[name] = change(describe, pictures, 1)
+left = by_name["max pooling 2"] / by_name["edge maps"]
+verdict = "most of it is left"
+
+
 # %% q5 wrong: pooling makes it invariant, as everybody says
 def change(describe, pictures, shift):
     def distance(a, b):
@@ -394,6 +460,45 @@ left = change(descriptions["edge maps"], pictures, 1) / change(descriptions["max
 verdict = "most of it is left" if left > 0.5 else "most of it is gone"
 
 
+# %% q5 wrong: shifts along the columns of pixels instead of the rows
+def change(describe, pictures, shift):
+    def distance(a, b):
+        return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
+
+    here, there = describe(pictures[:, shift:]), describe(pictures[:, :-shift])
+    return distance(here, there) / distance(here, np.roll(here, 1, axis=0))
+
+
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
+verdict = "most of it is left" if left > 0.5 else "most of it is gone"
+
+
+# %% q5 wrong: the mean of the ratios instead of the ratio of the means
+def change(describe, pictures, shift):
+    def distances(a, b):
+        return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1))
+
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
+    return (distances(here, there) / distances(here, np.roll(here, 1, axis=0))).mean()
+
+
+left = change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
+verdict = "most of it is left" if left > 0.5 else "most of it is gone"
+
+
+# %% q5 wrong: what has gone instead of what is left
+def change(describe, pictures, shift):
+    def distance(a, b):
+        return np.sqrt(((a - b) ** 2).reshape(len(a), -1).sum(axis=1)).mean()
+
+    here, there = describe(pictures[:, :, shift:]), describe(pictures[:, :, :-shift])
+    return distance(here, there) / distance(here, np.roll(here, 1, axis=0))
+
+
+left = 1 - change(descriptions["max pooling 2"], pictures, 1) / change(descriptions["edge maps"], pictures, 1)
+verdict = "most of it is left" if left > 0.5 else "most of it is gone"
+
+
 # %% q5 wrong: the public check's value by heart
 def change(describe, pictures, shift):
     return 0.25
@@ -420,6 +525,14 @@ def cross_entropy(logits, labels):
     shifted = logits - np.max(logits, axis=1)[:, None]
     log_p = shifted - np.log(np.sum(np.exp(shifted), axis=1))[:, None]
     return -(np.eye(logits.shape[1])[labels] * log_p).sum() / len(labels)
+
+
+# %% q6 right: SciPy's log_softmax, picked along the axis
+def cross_entropy(logits, labels):
+    from scipy.special import log_softmax
+
+    picked = np.take_along_axis(log_softmax(logits, axis=1), np.asarray(labels)[:, None], axis=1)
+    return -picked.mean()
 
 
 # %% q6 wrong: softmax twice
@@ -471,6 +584,29 @@ def cross_entropy(logits, labels):
     return np.logaddexp(0, -logits[np.arange(len(labels)), labels]).mean()
 
 
+# %% q6 wrong: the logarithm of the mean probability
+def cross_entropy(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        return -np.log(p[np.arange(len(labels)), labels].mean())
+
+
+# %% q6 wrong: every label's column for every image
+def cross_entropy(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_p[:, labels].mean()
+
+
+# %% q6 wrong: the largest logit of all images subtracted, not that of each row
+def cross_entropy(logits, labels):
+    with np.errstate(all="ignore"):
+        shifted = logits - logits.max()
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return -log_p[np.arange(len(labels)), labels].mean()
+
+
 # %% q6 wrong: the public check's value by heart
 def cross_entropy(logits, labels):
     return np.log(2)
@@ -514,6 +650,17 @@ def gradient(window, kernel, weights, label):
     windows = np.lib.stride_tricks.sliding_window_view(window, kernel.shape)
     passed = windows[sums > 0].sum(axis=0) / sums.size
     return second * (weights[1] - weights[0]) * passed, second * feature * np.array([-1.0, 1.0])
+
+
+# %% q7 right: with einsum over the windows
+def gradient(window, kernel, weights, label):
+    sums, feature, logits = forward(window, kernel, weights)
+    p = np.exp(logits - logits.max())
+    d_logits = p / p.sum()
+    d_logits[label] -= 1
+    d_sums = np.where(sums > 0, d_logits @ weights / sums.size, 0.0)
+    windows = np.lib.stride_tricks.sliding_window_view(window, kernel.shape)
+    return [np.einsum("ij,ijkl->kl", d_sums, windows), feature * d_logits]
 
 
 # %% q7 wrong: ReLU lets everything pass
@@ -568,6 +715,29 @@ def gradient(window, kernel, weights, label):
     return convolution.convolve(window, d_logits @ weights * (sums > 0) / sums.size), d_logits
 
 
+# %% q7 wrong: the two arrays in the other order
+def gradient(window, kernel, weights, label):
+    sums, feature, logits = forward(window, kernel, weights)
+    d_logits = np.exp(logits) / np.exp(logits).sum() - np.eye(2)[label]
+    return d_logits * feature, convolution.convolve(window, d_logits @ weights * (sums > 0) / sums.size)
+
+
+# %% q7 wrong: the slope along the feature is that of the labelled logit alone
+def gradient(window, kernel, weights, label):
+    sums, feature, logits = forward(window, kernel, weights)
+    d_logits = np.exp(logits) / np.exp(logits).sum() - np.eye(2)[label]
+    d_feature = d_logits[label] * weights[label]
+    return convolution.convolve(window, d_feature * (sums > 0) / sums.size), d_logits * feature
+
+
+# %% q7 wrong: the step of training instead of the slope
+def gradient(window, kernel, weights, label):
+    sums, feature, logits = forward(window, kernel, weights)
+    d_logits = np.exp(logits) / np.exp(logits).sum() - np.eye(2)[label]
+    d_kernel = convolution.convolve(window, d_logits @ weights * (sums > 0) / sums.size)
+    return kernel - 0.1 * d_kernel, weights - 0.1 * d_logits * feature
+
+
 # %% q7 wrong: the public check's values by heart
 def gradient(window, kernel, weights, label):
     return np.full((3, 3), -0.2384), np.array([0.1192, -0.1192])
@@ -617,6 +787,21 @@ def step(layers, gradients, batch_means, rate, frozen):
 
 
 moves = ("filter", "norm")
+
+
+# %% q8 right: arrays copied for the frozen layers, a set of names
+def step(layers, gradients, batch_means, rate, frozen):
+    after = {name: {key: np.array(value) for key, value in layer.items()} for name, layer in layers.items()}
+    for name in after:
+        if name in frozen:
+            continue
+        after[name]["weights"] = after[name]["weights"] - rate * gradients[name]
+        if name in batch_means and "mean" in after[name]:
+            after[name]["mean"] = 0.9 * after[name]["mean"] + 0.1 * batch_means[name]
+    return after
+
+
+moves = {"filter", "norm"}
 
 
 # %% q8 wrong: the moving mean of a frozen layer moves on
@@ -707,6 +892,47 @@ def step(layers, gradients, batch_means, rate, frozen):
 
 
 moves = ["filter", "norm"]
+
+
+# %% q8 wrong: leaves the frozen layers out of what it returns
+def step(layers, gradients, batch_means, rate, frozen):
+    after = {}
+    for name, layer in layers.items():
+        if name not in frozen:
+            after[name] = {**layer, "weights": layer["weights"] - rate * gradients[name]}
+            if "mean" in layer:
+                after[name]["mean"] = 0.9 * layer["mean"] + 0.1 * batch_means[name]
+    return after
+
+
+moves = ["filter", "norm"]
+
+
+# %% q8 wrong: the moving means are forgotten
+def step(layers, gradients, batch_means, rate, frozen):
+    after = {name: dict(layer) for name, layer in layers.items()}
+    for name in layers:
+        if name not in frozen:
+            after[name]["weights"] = layers[name]["weights"] - rate * gradients[name]
+    return after
+
+
+moves = ["filter", "norm"]
+
+
+# %% q8 wrong: a layer of normalisation is said to have nothing that a step moves
+def step(layers, gradients, batch_means, rate, frozen):
+    after = {}
+    for name, layer in layers.items():
+        after[name] = dict(layer)
+        if name not in frozen:
+            after[name]["weights"] = layer["weights"] - rate * gradients[name]
+            if "mean" in layer:
+                after[name]["mean"] = 0.9 * layer["mean"] + 0.1 * batch_means[name]
+    return after
+
+
+moves = ["filter"]
 
 
 # %% q8 wrong: the public check's values by heart

@@ -17,6 +17,13 @@ def pooled(maps):
     return np.array([[image[..., k].mean() for k in range(image.shape[-1])] for image in maps])
 
 
+# %% q1 right: the layer that Keras has for it
+def pooled(maps):
+    import keras
+
+    return keras.layers.GlobalAveragePooling2D()(maps)
+
+
 # %% q1 wrong: the number of the public check by heart
 def pooled(maps):
     return np.array([[10.0, 11.0, 12.0, 13.0]])
@@ -76,6 +83,13 @@ def standardised(train, other):
     return change(train), change(other)
 
 
+# %% q2 right: z-scores of both at once, cut apart again
+def standardised(train, other):
+    rows = np.concatenate([train, other])
+    rows = (rows - train.mean(axis=0)) / train.std(axis=0)
+    return rows[: len(train)], rows[len(train) :]
+
+
 # %% q2 wrong: the example by heart
 def standardised(train, other):
     return np.array([[-1.0, 1.0], [1.0, -1.0]] * 3), np.array([[3.0, 3.0]])
@@ -120,6 +134,15 @@ def standardised(train, other):
         rows -= mean
         rows /= spread
     return train, other
+
+
+# %% q3 right: argmin, with the classes named
+def choose_C(train_x, train_y, validation_x, validation_y, grid):
+    losses = []
+    for c in grid:
+        model = LogisticRegression(C=c, max_iter=2000).fit(train_x, train_y)
+        losses.append(log_loss(validation_y, model.predict_proba(validation_x), labels=model.classes_))
+    return grid[int(np.argmin(losses))]
 
 
 # %% q3 right: the smallest of a list of pairs
@@ -261,6 +284,22 @@ def head_parameters(n_features, n_classes):
 frozen_share = backbone.model.count_params() / (backbone.model.count_params() + 387)
 
 
+# %% q4 wrong: the share that is trained instead of the one that stays
+def head_parameters(n_features, n_classes):
+    return (n_features + 1) * n_classes
+
+
+frozen_share = 258 / (backbone.model.count_params() + 258)
+
+
+# %% q4 wrong: the head is left out of the whole
+def head_parameters(n_features, n_classes):
+    return (n_features + 1) * n_classes
+
+
+frozen_share = (backbone.model.count_params() - 258) / backbone.model.count_params()
+
+
 # %% q4 wrong: one bias for the whole layer
 def head_parameters(n_features, n_classes):
     return n_features * n_classes + 1
@@ -373,6 +412,13 @@ for name, rows in descriptions.items():
     predicted[name] = fit.predict(rows["train"])
 what_transfers = "learned weights"
 
+# %% q5 wrong: classes of fresh, which was to stay closed
+predicted = {}
+for name, rows in descriptions.items():
+    fit = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
+    predicted[name] = fit.predict(rows["fresh"])
+what_transfers = "learned weights"
+
 # %% q5 wrong: one probe for all three, since it is the best
 predicted = {name: probe.predict(x["test"]) for name in descriptions}
 what_transfers = "learned weights"
@@ -437,6 +483,21 @@ def choose_then_report(validation, test):
     return best, test[best]
 
 
+# %% q6 wrong: of equally good stages the last
+def choose_then_report(validation, test):
+    best = None
+    for name, accuracy in validation.items():
+        if best is None or accuracy >= validation[best]:
+            best = name
+    return best, test[best]
+
+
+# %% q6 wrong: reports the mean of the two accuracies
+def choose_then_report(validation, test):
+    best = max(validation, key=validation.get)
+    return best, (validation[best] + test[best]) / 2
+
+
 # %% q6 wrong: always the deepest
 def choose_then_report(validation, test):
     return list(validation)[-1], test[list(validation)[-1]]
@@ -452,6 +513,7 @@ long_probe = transfer.linear_probe(long_rows["train"], labels["train"], long_row
 joined_predicted = long_probe.predict(long_rows["fresh"])
 only_two = int(((joined_predicted == labels["fresh"]) & (single_predicted != labels["fresh"])).sum())
 only_one = int(((joined_predicted != labels["fresh"]) & (single_predicted == labels["fresh"])).sum())
+only_right = {"two stages": only_two, "one stage": only_one}
 joined_p = stats.binomtest(only_two, only_two + only_one, 0.5).pvalue
 if joined_p >= 0.05:
     joined_verdict = "cannot tell"
@@ -468,6 +530,7 @@ joined_predicted = transfer.linear_probe(
     some["train"], labels["train"], some["validation"], labels["validation"]
 ).predict(some["fresh"])
 paired = evaluation.mcnemar(labels["fresh"], single_predicted, joined_predicted)
+only_right = {"one stage": paired.only_a, "two stages": paired.only_b}
 joined_p = paired.p_value
 joined_verdict = {"A": "one stage", "B": "two stages", None: "cannot tell"}[paired.winner]
 
@@ -483,12 +546,28 @@ joined_predicted = transfer.linear_probe(
 hits = joined_predicted == labels["fresh"], single_predicted == labels["fresh"]
 counts = [int((hits[0] & ~hits[1]).sum()), int((hits[1] & ~hits[0]).sum())]
 tail = sum(comb(sum(counts), k) for k in range(min(counts) + 1)) / 2 ** sum(counts)
+only_right = dict(zip(("two stages", "one stage"), counts, strict=True))
 joined_p = min(1.0, 2 * tail)
 joined_verdict = "cannot tell" if joined_p >= 0.05 else ("two stages" if counts[0] > counts[1] else "one stage")
+
+# %% q7 right: stages joined by their names, the sign of the difference decides
+rows = {}
+for part in images:
+    found = features.extract(backbone, images[part], layer=backbone.stages[-2:])
+    rows[part] = np.concatenate([found["stage3"], found["stage4"]], axis=-1)
+fitted = transfer.linear_probe(rows["train"], labels["train"], rows["validation"], labels["validation"])
+joined_predicted, single_predicted = fitted.predict(rows["fresh"]), probe.predict(x["fresh"])
+result = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted)
+only_right = {"two stages": result.only_a, "one stage": result.only_b}
+joined_p = result.p_value
+joined_verdict = "cannot tell"
+if joined_p < 0.05:
+    joined_verdict = "two stages" if result.difference.value > 0 else "one stage"
 
 # %% q7 wrong: the form that the public check wants by heart, the values made up
 single_predicted = probe.predict(x["fresh"])
 joined_predicted = single_predicted
+only_right = {"two stages": 0, "one stage": 0}
 joined_p = 1.0
 joined_verdict = "cannot tell"
 
@@ -496,6 +575,10 @@ joined_verdict = "cannot tell"
 single_predicted = probe.predict(x["fresh"])
 joined_predicted = joined.predict(both["fresh"])
 higher = (joined_predicted == labels["fresh"]).mean() - (single_predicted == labels["fresh"]).mean()
+only_right = {
+    "two stages": int((joined_predicted == labels["fresh"]).sum()),
+    "one stage": int((single_predicted == labels["fresh"]).sum()),
+}
 joined_p = abs(higher)
 joined_verdict = "two stages" if higher >= 0 else "one stage"
 
@@ -505,19 +588,24 @@ from scipy import stats
 single_predicted = probe.predict(x["fresh"])
 joined_predicted = joined.predict(both["fresh"])
 rights = [int((one == labels["fresh"]).sum()) for one in (joined_predicted, single_predicted)]
+only_right = {"two stages": rights[0], "one stage": rights[1]}
 joined_p = stats.fisher_exact([[rights[0], 400 - rights[0]], [rights[1], 400 - rights[1]]]).pvalue
 joined_verdict = "cannot tell"
 
 # %% q7 wrong: one-sided, in the direction that was seen
 single_predicted = probe.predict(x["fresh"])
 joined_predicted = joined.predict(both["fresh"])
-joined_p = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted).p_value / 2
+counted = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted)
+only_right = {"two stages": counted.only_a, "one stage": counted.only_b}
+joined_p = counted.p_value / 2
 joined_verdict = "cannot tell"
 
 # %% q7 wrong: not to be told apart is taken for equal, and called by the smaller model
 single_predicted = probe.predict(x["fresh"])
 joined_predicted = joined.predict(both["fresh"])
-joined_p = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted).p_value
+counted = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted)
+only_right = {"two stages": counted.only_a, "one stage": counted.only_b}
+joined_p = counted.p_value
 joined_verdict = "one stage" if joined_p >= 0.05 else "cannot tell"
 
 # %% q7 wrong: tests whether the two give the same answers, and not whether they are right
@@ -527,6 +615,7 @@ single_predicted = probe.predict(x["fresh"])
 joined_predicted = joined.predict(both["fresh"])
 said_dog = int(((joined_predicted == 1) & (single_predicted == 0)).sum())
 said_cat = int(((joined_predicted == 0) & (single_predicted == 1)).sum())
+only_right = {"two stages": said_dog, "one stage": said_cat}
 joined_p = stats.binomtest(said_dog, said_dog + said_cat, 0.5).pvalue
 joined_verdict = "cannot tell"
 
@@ -539,6 +628,24 @@ joined_predicted = transfer.linear_probe(
     labels["validation"],
 ).predict(images["fresh"][:, ::3, ::3].reshape(len(images["fresh"]), -1))
 found = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted, names=("two stages", "one stage"))
+only_right = {"two stages": found.only_a, "one stage": found.only_b}
+joined_p, joined_verdict = found.p_value, found.winner or "cannot tell"
+
+# %% q7 wrong: the images of test, whose accuracies were seen, in place of fresh
+single_predicted = probe.predict(x["test"])
+joined_predicted = joined.predict(both["test"])
+found = evaluation.mcnemar(labels["test"], joined_predicted, single_predicted, names=("two stages", "one stage"))
+only_right = {"two stages": found.only_a, "one stage": found.only_b}
+joined_p, joined_verdict = found.p_value, found.winner or "cannot tell"
+
+# %% q7 wrong: counts all images on which a probe is right
+single_predicted = probe.predict(x["fresh"])
+joined_predicted = joined.predict(both["fresh"])
+found = evaluation.mcnemar(labels["fresh"], joined_predicted, single_predicted, names=("two stages", "one stage"))
+only_right = {
+    "two stages": int((joined_predicted == labels["fresh"]).sum()),
+    "one stage": int((single_predicted == labels["fresh"]).sum()),
+}
 joined_p, joined_verdict = found.p_value, found.winner or "cannot tell"
 
 # %% q9 right: by its words

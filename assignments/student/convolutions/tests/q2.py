@@ -13,7 +13,7 @@ def test_ten_pixels(side):
         assert result == places, f"side(10, 3, {stride}, 'valid') is {result}"
 
 @test_case(points=0.25, hidden=False, 
-    failure_message="In a row of 7 pixels, and in one of 8, draw a line after every second one. Each group gets a place, the incomplete one at the end, too.")
+    failure_message="In a row of 7 pixels, and in one of 8, mark the first pixel, and from then on every second one. How many marks are there?")
 def test_seven_pixels(side):
     for size in (7, 8):
         result = side(size, 3, 2, 'same')

@@ -6,10 +6,11 @@ name = "q6"
 points = 3
 
 @test_case(points=0.5, hidden=False, 
-    failure_message="Two equal logits mean even odds: a probability of one half. What is minus its natural logarithm?")
+    failure_message="One image with two equal logits: both classes have a probability of one half. What is minus its natural logarithm, to nine decimals?")
 def test_even_odds(cross_entropy):
     import numpy as np
     result = cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))
+    assert np.shape(result) == () and result is not None, f'one number is to be returned, not {result}'
     assert abs(result - np.log(2)) < 1e-09, f'the loss is {result}'
 
 @test_case(points=0.5, hidden=False, 

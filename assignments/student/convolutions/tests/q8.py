@@ -10,6 +10,7 @@ points = 3
 def test_one_layer(step):
     import numpy as np
     after = step({'head': {'weights': np.array([1.0, 2.0])}}, {'head': np.array([10.0, 0.0])}, {}, 0.1, [])
+    assert isinstance(after, dict) and 'head' in after, f'a dictionary of all layers is to be returned, not {after}'
     result = after['head']['weights']
     assert np.shape(result) == (2,) and np.allclose(result, [0, 2]), f'the weights after the step are {result}'
 
@@ -19,6 +20,7 @@ def test_given_in_place(step):
     import numpy as np
     given = {'head': {'weights': np.array([1.0, 2.0])}}
     after = step(given, {'head': np.array([10.0, 0.0])}, {}, 0.1, [])
+    assert isinstance(after, dict) and 'head' in after, f'a dictionary of all layers is to be returned, not {after}'
     new, old = (after['head']['weights'], given['head']['weights'])
     assert np.allclose(new, [0, 2]) and np.allclose(old, [1, 2]), f'returned {new}, and the given weights are {old}'
 

@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=0.5, hidden=False, 
     success_message="Two arrays of the right shape, and the example is right.", 
-    failure_message="Each feature has a mean and a spread of its own, over the rows of the training features.")
+    failure_message="Print the means and the spreads by which you change the rows of the example. How many of each are there, over which rows are they taken, and is the spread that of np.std?")
 def test_q2_example(standardised):
     import numpy as np
     result = standardised(np.array([[0.0, 5.0], [2.0, 1.0]] * 3), np.array([[4.0, 9.0]]))

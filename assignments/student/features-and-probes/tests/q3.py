@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="A value of the grid comes back, and in this example it is the right one.", 
-    failure_message="Print the number by which you compare, for every c: where is it best? Is it computed on images that the model was not fitted on?")
+    failure_message="Print the number by which you compare, for every c. Is it the loss, from probabilities, on images that the model was not fitted on? And where is it lowest?")
 def test_q3_example(choose_C):
     import numpy as np
     rng = np.random.default_rng(0)

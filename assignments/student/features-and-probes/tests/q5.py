@@ -16,6 +16,6 @@ def test_q5_form(predicted, what_transfers):
         assert classes.shape == (400,), f'{name}: one class for each of the 400 test images, not {classes.shape}'
         assert set(np.unique(classes).tolist()) <= {0, 1}, f'{name}: classes, 0 or 1, not logits or probabilities'
     one, two, three = map(np.asarray, predicted.values())
-    assert (one != two).any() and (one != three).any() and (two != three).any(), 'two names have the same classes'
+    assert (one != two).any() and (one != three).any() and (two != three).any(), 'two names have the same classes: has each a probe of its own?'
     assert what_transfers in ('architecture', 'learned weights', 'pixels'), 'what_transfers is one of the three answers'
 

@@ -14,5 +14,5 @@ def test_q6_example(choose_then_report):
     result = choose_then_report(validation, test)
     assert isinstance(result, tuple) and len(result) == 2, 'two things are to be returned: a name and an accuracy'
     assert result[0] in validation, 'the first is the name of a stage'
-    assert result == ('stage3', 0.89), 'not the stage, or not the number, that follows from the rule'
+    assert result == ('stage3', 0.89), f'{result}: not the stage, or not the number, that follows from the rule'
 
