@@ -80,6 +80,37 @@ def interval(n_right, n):
 times_as_many = 2
 
 
+# %% q1 wrong: the z of a one-sided interval
+def interval(n_right, n):
+    z, p = stats.norm.ppf(0.95), n_right / n
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (p + z**2 / (2 * n) - half) / (1 + z**2 / n), (p + z**2 / (2 * n) + half) / (1 + z**2 / n)
+
+
+times_as_many = 4
+
+
+# %% q1 wrong: the fraction stands before the first term only
+def interval(n_right, n):
+    z, p = 1.96, n_right / n
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    return centre - half, centre + half
+
+
+times_as_many = 4
+
+
+# %% q1 wrong: the root of two, taken the wrong way round
+def interval(n_right, n):
+    z, p = 1.96, n_right / n
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (p + z**2 / (2 * n) - half) / (1 + z**2 / n), (p + z**2 / (2 * n) + half) / (1 + z**2 / n)
+
+
+times_as_many = np.sqrt(2)
+
+
 # %% q2 right: SciPy's binomial test
 def exact_p(labels, guess_a, guess_b):
     a, b = guess_a == labels, guess_b == labels
@@ -106,6 +137,16 @@ def exact_p(labels, guess_a, guess_b):
             only[0 if first == label else 1] += 1
     tail = stats.binom(sum(only), 0.5).cdf(min(only)) if sum(only) else 1.0
     return float(min(1.0, 2 * tail))
+
+
+# %% q2 right: both ends of the distribution added up
+def exact_p(labels, guess_a, guess_b):
+    a, b = guess_a == labels, guess_b == labels
+    only_a, only_b = np.sum(a & ~b), np.sum(b & ~a)
+    heads = np.arange(only_a + only_b + 1)
+    chance = stats.binom.pmf(heads, only_a + only_b, 0.5)
+    far = np.abs(2 * heads - only_a - only_b) >= abs(only_a - only_b)
+    return min(1.0, chance[far].sum())
 
 
 # %% q2 wrong: the examples by heart
@@ -144,6 +185,13 @@ def exact_p(labels, guess_a, guess_b):
     a, b = guess_a == labels, guess_b == labels
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     return 2 * stats.binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)
+
+
+# %% q2 wrong: the chance of this very count, not of one as small
+def exact_p(labels, guess_a, guess_b):
+    a, b = guess_a == labels, guess_b == labels
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    return min(1.0, 2 * stats.binom.pmf(min(only_a, only_b), only_a + only_b, 0.5))
 
 
 # %% q3 right: model by model
@@ -313,6 +361,16 @@ finder = max(shelter, key=lambda letter: shelter[letter][dogs == 1].sum())
 most_accurate = max(shelter, key=lambda letter: np.mean(shelter[letter] == dogs))
 
 
+# %% q4 wrong: the most precise model is taken for the finder
+def precision_recall(labels, guess):
+    found, called = np.sum((labels == 1) & (guess == 1)), np.sum(guess == 1)
+    return (found / called if called else 0.0), found / np.sum(labels == 1)
+
+
+finder = max(shelter, key=lambda letter: precision_recall(dogs, shelter[letter])[0])
+most_accurate = max(shelter, key=lambda letter: np.mean(shelter[letter] == dogs))
+
+
 # %% q5 right: a loop
 def threshold_and_cost(validation, test, grid, false_alarm, miss):
     def mean_cost(labels, scores, threshold):
@@ -349,6 +407,32 @@ def threshold_and_cost(validation, test, grid, false_alarm, miss):
     prices = {"false_positive": false_alarm, "false_negative": miss}
     best = min(grid, key=lambda t: round(evaluation.mean_cost(validation[0], validation[1] >= t, **prices), 9))
     return best, evaluation.mean_cost(test[0], test[1] >= best, **prices)
+
+
+# %% q5 right: the two kinds of error as shares, priced and added
+def threshold_and_cost(validation, test, grid, false_alarm, miss):
+    def cost(labels, scores, threshold):
+        alarms = np.mean((scores >= threshold) & (labels == 0))
+        misses = np.mean((scores < threshold) & (labels == 1))
+        return false_alarm * alarms + miss * misses
+
+    costs = [cost(*validation, threshold) for threshold in grid]
+    best = grid[costs.index(min(costs))]
+    return best, cost(*test, best)
+
+
+# %% q5 right: by class
+def threshold_and_cost(validation, test, grid, false_alarm, miss):
+    def cost(labels, scores, t):
+        cats, dogs = scores[labels == 0], scores[labels == 1]
+        share = len(dogs) / len(labels)
+        return (1 - share) * false_alarm * np.mean(cats >= t) + share * miss * np.mean(dogs < t)
+
+    best, lowest = None, np.inf
+    for t in grid:
+        if cost(*validation, t) < lowest:
+            best, lowest = t, cost(*validation, t)
+    return best, cost(*test, best)
 
 
 # %% q5 wrong: the example by heart
@@ -408,6 +492,35 @@ def threshold_and_cost(validation, test, grid, false_alarm, miss):
     best = max(grid, key=lambda t: np.mean((validation[1] >= t) == (validation[0] == 1)))
     called = test[1] >= best
     return best, np.mean(false_alarm * (called & (test[0] == 0)) + miss * (~called & (test[0] == 1)))
+
+
+# %% q5 wrong: a score that equals the threshold is not called dog
+def threshold_and_cost(validation, test, grid, false_alarm, miss):
+    def cost(labels, scores, t):
+        return np.mean(false_alarm * ((scores > t) & (labels == 0)) + miss * ((scores <= t) & (labels == 1)))
+
+    best = min(grid, key=lambda t: cost(*validation, t))
+    return best, cost(*test, best)
+
+
+# %% q5 wrong: all images choose, and all say the cost
+def threshold_and_cost(validation, test, grid, false_alarm, miss):
+    labels, scores = (np.concatenate(both) for both in zip(validation, test, strict=True))
+
+    def cost(t):
+        return np.mean(false_alarm * ((scores >= t) & (labels == 0)) + miss * ((scores < t) & (labels == 1)))
+
+    best = min(grid, key=cost)
+    return best, cost(best)
+
+
+# %% q5 wrong: the whole bill, not the mean
+def threshold_and_cost(validation, test, grid, false_alarm, miss):
+    def cost(labels, scores, t):
+        return np.sum(false_alarm * ((scores >= t) & (labels == 0)) + miss * ((scores < t) & (labels == 1)))
+
+    best = min(grid, key=lambda t: cost(*validation, t))
+    return best, cost(*test, best)
 
 
 # %% q6 right: a loop over the sorted values
@@ -506,6 +619,18 @@ def corrected(p_values):
 told = {name for name, p in zip(p_of, corrected(list(p_of.values())), strict=True) if p < 0.05}
 
 
+# %% q6 wrong: the factors the wrong way round
+def corrected(p_values):
+    p = np.asarray(p_values, float)
+    result = np.empty(len(p))
+    order = np.argsort(p)
+    result[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(1, len(p) + 1)))
+    return result
+
+
+told = {name for name, p in zip(p_of, corrected(list(p_of.values())), strict=True) if p < 0.05}
+
+
 # %% q7 right: counts up the sizes of the groups
 def split_by_group(groups, test_share, seed):
     names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -593,6 +718,28 @@ def split_by_group(groups, test_share, seed):
 def split_by_group(groups, test_share, seed):
     is_test = np.zeros(len(groups), bool)
     for group in np.random.default_rng().permutation(np.unique(groups)):
+        if is_test.mean() >= test_share:
+            break
+        is_test |= groups == group
+    return is_test
+
+
+# %% q7 wrong: stops before the share would be passed
+def split_by_group(groups, test_share, seed):
+    is_test = np.zeros(len(groups), bool)
+    for group in np.random.default_rng(seed).permutation(np.unique(groups)):
+        if np.mean(is_test | (groups == group)) > test_share:
+            break
+        is_test |= groups == group
+    return is_test
+
+
+# %% q7 wrong: shuffles, and then takes the groups in their old order
+def split_by_group(groups, test_share, seed):
+    names = np.unique(groups)
+    np.random.default_rng(seed).permutation(names)
+    is_test = np.zeros(len(groups), bool)
+    for group in names:
         if is_test.mean() >= test_share:
             break
         is_test |= groups == group

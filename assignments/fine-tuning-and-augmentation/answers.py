@@ -35,6 +35,14 @@ def ready_to_fine_tune(model):
             layer.trainable = False
 
 
+# %% q1 right: the flat list that Keras keeps of all layers inside
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
 # %% q1 wrong: the layers of the public check by heart
 def ready_to_fine_tune(model):
     model.trainable = True
@@ -110,6 +118,16 @@ def ready_to_fine_tune(model):
             ready_to_fine_tune(layer)
         elif isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 1.0
+
+
+# %% q1 wrong: a model in the model is expected, and none in that
+def ready_to_fine_tune(model):
+    model.trainable = True
+    for layer in model.layers:
+        inside = layer.layers if isinstance(layer, keras.Model) else [layer]
+        for one in inside:
+            if isinstance(one, keras.layers.BatchNormalization):
+                one.trainable = False
 
 
 # %% q2 right: a loop, arrays compared as a whole
@@ -240,6 +258,19 @@ holds_statistics = {
 }
 
 
+# %% q2 wrong: only what changed in every array is called changed
+def changed(before, after):
+    return {
+        name
+        for name, weights in before.items()
+        if all((then != now).any() for then, now in zip(weights, after[name], strict=True))
+    }
+
+
+trains_convolutions = {letter for letter in recipes if changed(*outcome(letter)) & {"convolution 1", "convolution 2"}}
+holds_statistics = {letter for letter in recipes if not changed(*outcome(letter)) & {"statistics 1", "statistics 2"}}
+
+
 # %% q3 right: a loop
 def training_epochs(train, validation, augment, n):
     epochs = []
@@ -310,6 +341,11 @@ def training_epochs(train, validation, augment, n):
     return epochs, validation
 
 
+# %% q3 wrong: image by image
+def training_epochs(train, validation, augment, n):
+    return [np.stack([augment(image) for image in train]) for _ in range(n)], validation
+
+
 # %% q4 right: labels counted up image by image
 def mixed(images, labels, n_classes, partner, share):
     blended, soft = np.zeros(images.shape), np.zeros((len(labels), n_classes))
@@ -377,6 +413,13 @@ def mixed(images, labels, n_classes, partner, share):
     )
 
 
+# %% q4 wrong: the blend is rounded to pixels again
+def mixed(images, labels, n_classes, partner, share):
+    one_hot = np.eye(n_classes)[labels]
+    blended = np.round(share * images + (1 - share) * images[partner])
+    return blended, share * one_hot + (1 - share) * one_hot[partner]
+
+
 # %% q5 right: counts how long nothing was gained
 def stopped(losses, patience):
     lowest, kept, waited = float("inf"), 0, 0
@@ -405,6 +448,17 @@ def stopped(losses, patience):
     ends = np.flatnonzero(np.arange(len(losses)) - first >= patience)
     last = ends[0] if ends.size else len(losses) - 1
     return int(last) + 1, int(first[last])
+
+
+# %% q5 right: the epochs since the lowest, and a tie is no gain
+def stopped(losses, patience):
+    kept, waited = 0, 0
+    for epoch in range(1, len(losses)):
+        better = losses[epoch] < losses[kept]
+        kept, waited = (epoch, 0) if better else (kept, waited + 1)
+        if waited >= patience:
+            return epoch + 1, kept
+    return len(losses), kept
 
 
 # %% q5 wrong: the example by heart
@@ -469,6 +523,30 @@ def stopped(losses, patience):
     return len(losses), best
 
 
+# %% q5 wrong: epochs without a gain are counted in all, not in a row
+def stopped(losses, patience):
+    best, waited = 0, 0
+    for epoch in range(1, len(losses)):
+        if losses[epoch] < losses[best]:
+            best = epoch
+        else:
+            waited += 1
+            if waited == patience:
+                return epoch + 1, best
+    return len(losses), best
+
+
+# %% q5 wrong: the number of the last epoch is returned, not how many there were
+def stopped(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch, best
+    return len(losses) - 1, best
+
+
 # %% bonus right: the sigmoid of the difference of the logits
 lowest_possible = float(np.log(1 + np.exp(-1)))
 
@@ -487,6 +565,10 @@ lowest_possible = 0.0
 
 # %% bonus wrong: the loss of a model that does not know
 lowest_possible = float(np.log(2))
+
+
+# %% bonus wrong: the loss of a model that is sure and wrong
+lowest_possible = float(np.log(1 + np.e))
 
 
 # %% q6 right: a loop
@@ -587,6 +669,27 @@ def choose_rate(runs, of_probe):
 destroyed = {0.00001}
 
 
+# %% q6 wrong: training and validation loss choose together
+def choose_rate(runs, of_probe):
+    def both(numbers):
+        return numbers["train loss"] + numbers["validation loss"]
+
+    best = min(runs, key=lambda rate: both(runs[rate]))
+    return best if both(runs[best]) < both(of_probe) else None
+
+
+destroyed = {0.03}
+
+
+# %% q6 wrong: whatever is not chosen is destroyed
+def choose_rate(runs, of_probe):
+    best = min(runs, key=lambda rate: runs[rate]["validation loss"])
+    return best if runs[best]["validation loss"] < of_probe["validation loss"] else None
+
+
+destroyed = set(runs) - {choose_rate(runs, of_probe)}
+
+
 # %% q7 right: the package, which the text asks not to use
 def told_apart(right_a, right_b):
     test = evaluation.compare_runs(right_a, right_b, names=("A", "B"))
@@ -645,9 +748,34 @@ home_verdict, _ = told_apart(*recorded["at home"])
 shift_verdict, _ = told_apart(*recorded[shift])
 
 
+# %% q7 right: letter by letter as in the text, and nothing is taken for granted where nothing varies
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    d = np.where(right_a, 1.0, 0.0) - np.where(right_b, 1.0, 0.0)
+    i, j = d.shape
+    of_run, of_image = d.mean(axis=1, keepdims=True), d.mean(axis=0, keepdims=True)
+    R = np.var(of_run, ddof=1) / i
+    C = np.var(of_image, ddof=1) / j
+    E = ((d - of_run - of_image + d.mean()) ** 2).sum() / ((i - 1) * (j - 1)) / (i * j)
+    V = max(R - E, 0) + max(C - E, 0) + E
+    if V == 0:
+        return ("cannot tell", 1.0) if d.mean() == 0 else ("A" if d.mean() > 0 else "B", 0.0)
+    r, c = int(R > E), int(C > E)
+    df = V**2 / (r * R**2 / (i - 1) + c * C**2 / (j - 1) + (1 - r - c) ** 2 * E**2 / ((i - 1) * (j - 1)))
+    p = 2 * stats.t.sf(abs(d.mean() / V**0.5), df)
+    if p < 0.05 and d.mean() > 0:
+        return "A", p
+    return ("B" if p < 0.05 else "cannot tell"), p
+
+
+home_verdict = told_apart(*recorded["at home"])[0]
+shift_verdict = told_apart(*recorded[shift])[0]
+
+
 # %% q7 wrong: the examples by heart
 def told_apart(right_a, right_b):
-    return ("B", 0.001) if right_b.mean() > right_a.mean() else ("cannot tell", 0.1)
+    return ("B", 0.0002) if right_b.mean() > right_a.mean() else ("cannot tell", 0.0858)
 
 
 home_verdict, shift_verdict = "cannot tell", "cannot tell"
@@ -762,6 +890,64 @@ def told_apart(right_a, right_b):
 
 
 home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: variances with all of them in the denominator, as np.var has it
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    d = right_a.astype(float) - right_b
+    i, j = d.shape
+    R, C = d.mean(axis=1).var(ddof=0) / i, d.mean(axis=0).var(ddof=0) / j
+    rest = d - d.mean(axis=1, keepdims=True) - d.mean(axis=0) + d.mean()
+    E = (rest**2).sum() / ((i - 1) * (j - 1)) / (i * j)
+    V = max(R - E, 0) + max(C - E, 0) + E
+    r, c = R > E, C > E
+    df = V**2 / (r * R**2 / (i - 1) + c * C**2 / (j - 1) + (1 - r - c) ** 2 * E**2 / ((i - 1) * (j - 1)))
+    p = 2 * stats.t.sf(abs(d.mean()) / np.sqrt(V), df)
+    return ("cannot tell" if p >= 0.05 else "A" if d.mean() > 0 else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: one-sided
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    d = right_a.astype(float) - right_b
+    i, j = d.shape
+    R, C = d.mean(axis=1).var(ddof=1) / i, d.mean(axis=0).var(ddof=1) / j
+    rest = d - d.mean(axis=1, keepdims=True) - d.mean(axis=0) + d.mean()
+    E = (rest**2).sum() / ((i - 1) * (j - 1)) / (i * j)
+    V = max(R - E, 0) + max(C - E, 0) + E
+    r, c = R > E, C > E
+    df = V**2 / (r * R**2 / (i - 1) + c * C**2 / (j - 1) + (1 - r - c) ** 2 * E**2 / ((i - 1) * (j - 1)))
+    p = stats.t.sf(abs(d.mean()) / np.sqrt(V), df)
+    return ("cannot tell" if p >= 0.05 else "A" if d.mean() > 0 else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
+
+# %% q7 wrong: the three are added up
+def told_apart(right_a, right_b):
+    from scipy import stats
+
+    d = right_a.astype(float) - right_b
+    i, j = d.shape
+    R, C = d.mean(axis=1).var(ddof=1) / i, d.mean(axis=0).var(ddof=1) / j
+    rest = d - d.mean(axis=1, keepdims=True) - d.mean(axis=0) + d.mean()
+    E = (rest**2).sum() / ((i - 1) * (j - 1)) / (i * j)
+    V = R + C + E
+    r, c = R > E, C > E
+    df = V**2 / (r * R**2 / (i - 1) + c * C**2 / (j - 1) + (1 - r - c) ** 2 * E**2 / ((i - 1) * (j - 1)))
+    p = 2 * stats.t.sf(abs(d.mean()) / np.sqrt(V), df)
+    return ("cannot tell" if p >= 0.05 else "A" if d.mean() > 0 else "B"), p
+
+
+home_verdict, shift_verdict = (told_apart(*pair)[0] for pair in recorded.values())
+
 
 # %% q9 right: by its words
 reading = next(letter for letter, text in choices.items() if "harmless" in text)

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 
+import numpy as np
 import pytest
-from grading import source
+from grading import checks, source
+from scipy import stats
 
+from tlbook import evaluation
 from tools.assignments import make
 
 SEEDS = [2026, 7, 4711]
@@ -90,3 +93,30 @@ def test_every_answer_under_three_seeds_and_last_years_values_fail(name):
     assert_right(name, found)
     for one in list(found.values())[1:]:
         assert sum(one["old"].values()) < sum(one["out_of"].values()) - 1e-9, f"{name}: last year's values still score"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("name", "question", "check"),
+    [
+        ("evaluation", "q5", "test_q5_other_scores"),
+        ("fine-tuning-and-augmentation", "q7", "test_q7_other_runs"),
+    ],
+)
+def test_no_right_function_fails_by_rounding(name, question, check):
+    """Where two thresholds cost the same, or two variances are equal, the order of adding must not decide."""
+    answers = source.read_answers(make.source(name).with_name("answers.py"))
+    pair = np.eye(3, 9, dtype=bool), np.zeros((3, 9), bool)
+    recorded = {"at home": pair, "dark": pair}  # for the lines below the function, which this check does not look at
+    spaces = {}
+    for answer in answers:
+        if answer.question == question and answer.right:
+            space = {"np": np, "stats": stats, "evaluation": evaluation, "recorded": recorded, "shift": "dark"}
+            exec(answer.source, space)
+            spaces[answer.words] = space
+    assert len(spaces) >= 4
+    for seed in range(40):
+        every = source.read(make.source(name), seed).questions[question].checks
+        (one,) = (each for each in every if each.function.__name__ == check)
+        for words, space in spaces.items():
+            assert checks.run(one, space).passed, f"seed {seed}: {words}"

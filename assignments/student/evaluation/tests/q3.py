@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=0.5, hidden=False, 
     success_message="All three have the right form; whether they are right is not checked here.", 
-    failure_message="Each of the three is a dictionary with the keys rival 1 and rival 2. Which of the values has another form than the text says?")
+    failure_message="Each of the three is a dictionary with the keys rival 1 and rival 2. The last line of the check says which of the values has another form than the text says.")
 def test_q3_form(intervals_overlap, p_value, replace_by):
     from numbers import Real
     for given in (intervals_overlap, p_value, replace_by):

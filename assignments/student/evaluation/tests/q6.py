@@ -18,7 +18,7 @@ def test_q6_example(corrected):
 
 @test_case(points=0.25, hidden=False, 
     success_message="told is a set of names; whether they are the right ones is not checked here.", 
-    failure_message="told is to be a Python set of names of augmentations, as they stand in p_of. Is it not set yet?")
+    failure_message="told is to be a Python set of names of augmentations, as they stand in p_of: not p-values, and no list. Is it not set yet?")
 def test_q6_told_is_a_set(told, p_of):
     assert isinstance(told, set), 'told is not set yet, or is no Python set'
     assert told <= set(p_of), 'told: names of augmentations, as they stand in p_of'

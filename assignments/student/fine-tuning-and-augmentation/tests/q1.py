@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="In a model with a model in it, the convolutions can be trained and batch normalisation cannot.", 
-    failure_message="Print layer.name and layer.trainable for every layer of a small model after your function has run, also of the layers of a model in it. Which flag is not the one you want?")
+    failure_message="Print layer.name and layer.trainable for every layer of a small model after your function has run, also for the layers of a model in it. Which flag is not the one you want, and which line of yours set it last?")
 def test_q1_example_in_place(ready_to_fine_tune):
     import keras
     layers = [keras.layers.Conv2D(3, 3, name='filters'), keras.layers.BatchNormalization(name='normalise')]

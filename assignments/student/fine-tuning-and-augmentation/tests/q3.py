@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=1, hidden=False, 
     success_message="In the example the epochs are what they should be.", 
-    failure_message="In the example, augment adds 1 at its first call, 2 at its second, and so on. What should the images of the third epoch be?")
+    failure_message="In the example all training images are 0, and augment adds 1 at its first call, 2 at its second, and so on. What should the images of the third epoch be? How often, and on what, do you call augment?")
 def test_q3_example(training_epochs):
     import numpy as np
     calls = []
@@ -19,6 +19,7 @@ def test_q3_example(training_epochs):
     assert both is not None and len(both) == 2, 'training_epochs should return two things: epochs, validation images'
     epochs, validation = both
     assert len(epochs) == 3, 'three epochs were asked for'
-    assert [float(np.asarray(one).flat[0]) for one in epochs] == [1, 2, 3], 'the epochs are not the originals, changed anew'
+    seen = [float(np.asarray(one).flat[0]) for one in epochs]
+    assert seen == [1, 2, 3], f'the epochs are not the originals, changed anew: their images are {seen}'
     assert np.asarray(validation).shape == (3, 1, 1, 1), 'the validation images are the second thing to return'
 

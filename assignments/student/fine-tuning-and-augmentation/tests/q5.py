@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=1, hidden=False, 
     success_message="The example is right.", 
-    failure_message="Go through the losses from the left, and write down the lowest so far and how long ago it was. What can be known then?")
+    failure_message="Losses 0.6, 0.5, 0.55, 0.52, 0.45, 0.4 and a patience of 2: go through them from the left, and beside each write the lowest so far and how many epochs ago it was. When is that as many as patience? What can be known then, and what is still to come?")
 def test_q5_example(stopped):
     both = stopped([0.6, 0.5, 0.55, 0.52, 0.45, 0.4], 2)
     assert both is not None and len(both) == 2, 'stopped should return two things: epochs trained, epoch kept'
