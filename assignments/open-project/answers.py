@@ -161,6 +161,12 @@ good_a, good_b = (np.equal(arm(images["validation"]), labels["validation"]) for 
 validation_accuracy = {"A": np.mean(good_a), "B": np.mean(good_b)}
 discordant = np.mean(np.logical_xor(good_a, good_b))
 
+# %% q2 right: both arms in one dictionary
+guess = {"A": arm_a(images["validation"]), "B": arm_b(images["validation"])}
+correct = {name: classes == labels["validation"] for name, classes in guess.items()}
+validation_accuracy = {name: float(one.mean()) for name, one in correct.items()}
+discordant = float(np.mean(correct["A"] != correct["B"]))
+
 # %% q2 wrong: the form that the public check wants by heart
 validation_accuracy = {"A": 0.99, "B": 0.98}
 discordant = 0.97
@@ -181,6 +187,18 @@ discordant = float(np.mean(said["A"] != said["B"]))
 good_a, good_b = (arm(images["validation"]) == labels["validation"] for arm in (arm_a, arm_b))
 validation_accuracy = {"A": float(good_a.mean()), "B": float(good_b.mean())}
 discordant = float((good_a + good_b == 1).mean())
+
+# %% q2 wrong: in percent
+said = {"A": arm_a(images["validation"]), "B": arm_b(images["validation"])}
+hit = {name: classes == labels["validation"] for name, classes in said.items()}
+validation_accuracy = {name: 100 * float(one.mean()) for name, one in hit.items()}
+discordant = 100 * float(np.mean(hit["A"] != hit["B"]))
+
+# %% q2 wrong: the images on which at least one arm is wrong
+said = {"A": arm_a(images["validation"]), "B": arm_b(images["validation"])}
+hit = {name: classes == labels["validation"] for name, classes in said.items()}
+validation_accuracy = {name: float(one.mean()) for name, one in hit.items()}
+discordant = float(np.mean(~(hit["A"] & hit["B"])))
 
 # %% q2 wrong: the difference of the accuracies
 said = {"A": arm_a(images["validation"]), "B": arm_b(images["validation"])}
@@ -277,6 +295,17 @@ def detectable(n, discordant):
     return None
 
 
+# %% q3 wrong: a share of discordant images that is smaller than the difference stops the search
+def detectable(n, discordant):
+    for points in range(1, 51):
+        d = points / 100
+        if d > discordant:
+            return d
+        if evaluation.images_needed_paired(0.5 + d / 2, 0.5 - d / 2, discordant=discordant) <= n:
+            return d
+    return None
+
+
 # %% q3 wrong: the largest that is missed
 def detectable(n, discordant):
     for points in range(1, 51):
@@ -323,9 +352,9 @@ plan = dict(zip(("level", "margin", "detectable", "epochs"), (0.05, 0.1, 0.07, 4
 
 # %% q4 wrong: the form that the public check wants by heart
 plan = dict.fromkeys(
-    ("question", "A", "B", "if A is better", "if B is better", "if we cannot tell", "test"), "one two three four"
+    ("question", "A", "B", "if A is better", "if B is better", "if we cannot tell"), "one two three four"
 )
-plan |= {"level": 0.5, "margin": 0.5, "detectable": 0.5, "epochs": 40}
+plan |= {"test": "McNemar, exact, one-sided", "level": 0.5, "margin": 0.5, "detectable": 0.5, "epochs": 40}
 
 # %% q4 wrong: a test for two separate samples
 plan = {
@@ -402,6 +431,66 @@ plan = {
     "if we cannot tell": "I keep the cheaper of both.",
 }
 
+# %% q4 wrong: another level than the course's
+plan = {
+    "question": "Does it pay to fine-tune the whole network?",
+    "A": "linear probe on the last stage",
+    "B": "probe, then fine-tuning for twelve epochs",
+    "test": "McNemar, exact, two-sided",
+    "level": 0.01,
+    "margin": 0.02,
+    "detectable": 0.07,
+    "epochs": 12,
+    "if A is better": "I keep the probe then.",
+    "if B is better": "I use the tuned network.",
+    "if we cannot tell": "I keep the cheaper of both.",
+}
+
+# %% q4 wrong: the detectable difference in points, as a report has it
+plan = {
+    "question": "Does it pay to fine-tune the whole network?",
+    "A": "linear probe on the last stage",
+    "B": "probe, then fine-tuning for twelve epochs",
+    "test": "McNemar, exact, two-sided",
+    "level": 0.05,
+    "margin": 0.02,
+    "detectable": 7,
+    "epochs": 12,
+    "if A is better": "I keep the probe then.",
+    "if B is better": "I use the tuned network.",
+    "if we cannot tell": "I keep the cheaper of both.",
+}
+
+# %% q4 wrong: a margin that nobody could see in use
+plan = {
+    "question": "Does it pay to fine-tune the whole network?",
+    "A": "linear probe on the last stage",
+    "B": "probe, then fine-tuning for twelve epochs",
+    "test": "McNemar, exact, two-sided",
+    "level": 0.05,
+    "margin": 0.0001,
+    "detectable": 0.07,
+    "epochs": 12,
+    "if A is better": "I keep the probe then.",
+    "if B is better": "I use the tuned network.",
+    "if we cannot tell": "I keep the cheaper of both.",
+}
+
+# %% q4 wrong: a test under a name of its own
+plan = {
+    "question": "Does it pay to fine-tune the whole network?",
+    "A": "linear probe on the last stage",
+    "B": "probe, then fine-tuning for twelve epochs",
+    "test": "McNemar",
+    "level": 0.05,
+    "margin": 0.02,
+    "detectable": 0.07,
+    "epochs": 12,
+    "if A is better": "I keep the probe then.",
+    "if B is better": "I use the tuned network.",
+    "if we cannot tell": "I keep the cheaper of both.",
+}
+
 # %% q5 right: the exact test by hand
 from scipy import stats
 
@@ -450,6 +539,17 @@ p_value, verdict = outcome.p_value, outcome.winner or "cannot tell"
 predicted = {"A": arm_a(test_images), "B": arm_b(test_images)}
 outcome = evaluation.mcnemar(test_labels, predicted["A"], predicted["B"], names=("A", "B"))
 p_value, verdict = outcome.p_value / 2, outcome.winner or "cannot tell"
+
+# %% q5 wrong: the p-value rounded
+predicted = {"A": arm_a(test_images), "B": arm_b(test_images)}
+outcome = evaluation.mcnemar(test_labels, predicted["A"], predicted["B"])
+p_value, verdict = round(outcome.p_value, 2), outcome.winner or "cannot tell"
+
+# %% q5 wrong: the sign of the difference misread
+predicted = {"A": arm_a(test_images), "B": arm_b(test_images)}
+outcome = evaluation.mcnemar(test_labels, predicted["A"], predicted["B"])
+p_value = outcome.p_value
+verdict = "A" if outcome.difference.value < 0 else "B"
 
 # %% q5 wrong: a test for two separate test sets
 from scipy import stats
@@ -545,6 +645,22 @@ report = "\n".join(
 report += "\n**Seal of the plan:** 0"
 for heading in ("Question", "What was done", "What it does not show", "Decision"):
     report += f"\n## {heading}\n" + "word " * 30
+
+
+# %% q6 wrong: the accuracies as shares
+report = "\n".join(
+    [
+        f"**Accuracy of A:** {np.mean(predicted['A'] == test_labels):.3f}",
+        f"**Accuracy of B:** {np.mean(predicted['B'] == test_labels):.3f}",
+        f"**Difference A minus B:** {comparison.difference}",
+        f"**p-value:** {comparison.p_text}",
+        f"**Verdict:** {'cannot tell' if verdict == 'cannot tell' else verdict + ' is better'}",
+        f"**Detectable from:** {plan['detectable']}",
+        f"**Seal of the plan:** {seal(plan)}",
+    ]
+)
+for heading in ("Question", "What was done", "What it does not show", "Decision"):
+    report += f"\n## {heading}\n" + "Both arms had the same images, and one comparison was planned for them. " * 3
 
 
 # %% q6 wrong: numbers made up

@@ -7,7 +7,7 @@ points = 3
 
 @test_case(points=0.5, hidden=False, 
     success_message="Two accuracies and one share.", 
-    failure_message="validation_accuracy has the keys A and B, and all three numbers are shares, from 0 to 1.")
+    failure_message="validation_accuracy is a dictionary with the keys A and B, and all three numbers are shares, from 0 to 1: no percentages, no counts.")
 def test_q2_form(validation_accuracy, discordant):
     import numpy as np
     assert isinstance(validation_accuracy, dict) and set(validation_accuracy) == {'A', 'B'}, 'the keys are A and B'

@@ -12,5 +12,6 @@ def test_q3_example(detectable):
     import numpy as np
     got = detectable(480, 0.3)
     assert np.ndim(got) == 0 and got is not None, 'one number is to be returned'
+    assert 0 < float(got) <= 0.5, f'a share from 0.01 to 0.50, where 0.01 is one point, not {float(got):g}'
     assert abs(float(got) - 0.08) < 1e-09, f'with 480 images of which 30 % are discordant it is not {float(got):g}'
 

@@ -7,7 +7,7 @@ points = 4
 
 @test_case(points=1, hidden=False, 
     success_message="All fields and headings are there, and the length is that of a page.", 
-    failure_message="A field or a heading is missing or still empty, or the text is shorter than 120 or longer than 450 words. Keep the names of the fields as they are in the template.")
+    failure_message="A field or a heading is missing or still empty, dots of the template are left, or the text is shorter than 120 or longer than 450 words. Keep the names of the fields as they are in the template, each at the beginning of a line.")
 def test_q6_form(report):
     assert isinstance(report, str), 'report is a text'
     assert '...' not in report and 'Ellipsis' not in report, 'three dots are left where a text or number should be'

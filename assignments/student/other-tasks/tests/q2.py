@@ -18,7 +18,7 @@ def test_q2_example(average_precision):
 
 @test_case(points=0.5, hidden=False, 
     success_message="The lazy model of the example is right as often as it should be.", 
-    failure_message="Which answer is more frequent for each label, in which images? And how many of all labels of the test images are answered rightly?")
+    failure_message="Which answer is the more frequent one for each label, among the training images? Write it under each label of the test images: how many of them are right, and of how many?")
 def test_q2_lazy_example(lazy_accuracy):
     import numpy as np
     train = np.array([[1, 0, 0], [1, 0, 1], [1, 1, 0], [0, 0, 1]])

@@ -10,7 +10,7 @@ points = 4
     failure_message="Each image gets the answer of the one model that was fitted without its fold. Print for each fold which images are fitted on and which are answered. Do the answers stand in the order of the images?")
 def test_q5_places(cross_validated):
     import numpy as np
-    y = np.array([0, 1] * 30)
+    y = np.array([0, 1, 1, 0] * 15)
     folds = np.array([7, 7, 3, 3, 5, 5] * 10)
     x = np.column_stack([y * 4.0 - 2 + np.sin(np.arange(60)), np.cos(np.arange(60))])
     got = cross_validated(x, y, folds)
