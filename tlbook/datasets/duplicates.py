@@ -23,13 +23,26 @@ from scipy import fft
 from tlbook._checks import whole
 from tlbook.datasets.splits import Split
 
-__all__ = ["NEAR", "SIDE", "SURE", "NearDuplicate", "close_pairs", "hash_pair", "near_duplicates", "perceptual_hash"]
+__all__ = [
+    "EXHAUSTIVE",
+    "NEAR",
+    "SIDE",
+    "SURE",
+    "NearDuplicate",
+    "close_pairs",
+    "hash_pair",
+    "near_duplicates",
+    "perceptual_hash",
+]
 
 NEAR = 40
 """Bits of 256 in which a copy may differ."""
 
 SURE = 23
 """Bits up to which :func:`close_pairs` finds every pair of any number of hashes; of those that differ in more it finds most."""
+
+EXHAUSTIVE = 250_000
+"""Hashes up to which :func:`close_pairs` compares all pairs."""
 
 _FREQUENCIES = 16
 
@@ -38,7 +51,9 @@ SIDE = 2 * _OVERSAMPLING * _FREQUENCIES
 """Pixels along a side from which the hash is taken: enough to shrink from, and large photos are decoded at reduced scale."""
 
 _ROWS, _COLUMNS = 32, 4096  # pairs compared at a time
-_MANY = 250_000  # images from which on bands are quicker: by a sample of bands, as quick at 200,000, three times at 10⁶
+_MANY = (
+    EXHAUSTIVE  # images from which on bands are quicker: by a sample of bands, as quick at 200,000, three times at 10⁶
+)
 _RADIUS, _WIDEST = 2, 18  # bits in which a band may differ, and bits that it has at most
 _SHARE = 0.025  # of all pairs: with more candidates bands are no quicker; photos and sketches have 0.009
 _SAMPLE = 4096  # hashes from which the candidates are estimated
@@ -165,10 +180,10 @@ def close_pairs(
 ) -> Iterator[tuple[_Pairs, bool]]:
     """Pairs of hashes that differ in at most :data:`NEAR` bits, among many.
 
-    Up to 250,000 hashes all pairs are compared. Of more, those that agree in one of twelve bands of 21 or 22 bits, but for
-    one bit: so every pair that differs in at most :data:`SURE` bits is found, and of others most. The time then grows little
-    faster than the number of hashes, and the memory by 12 bytes for each, since they may be memory-mapped. Where more than
-    256 hashes share a band, as those of blank pictures do, each is compared with the last 256 of them only.
+    Up to :data:`EXHAUSTIVE` hashes all pairs are compared. Of more, those that agree in one of twelve bands of 21 or 22 bits, but
+    for one bit (Norouzi, Punjani and Fleet 2012): so every pair that differs in at most :data:`SURE` bits is found, and of
+    others most. The memory then grows by 12 bytes for each hash, since they may be memory-mapped. Where more than 256 hashes
+    share a band, as those of blank pictures do, each is compared with the last 256 of them only.
 
     Parameters
     ----------
@@ -185,7 +200,7 @@ def close_pairs(
         Whether they are alike once one is mirrored.
     """
     for one, turned in ((upright, False), (mirrored, True)):
-        many = len(one) > _MANY
+        many = len(one) > EXHAUSTIVE
         for pairs in _banded(one, upright, crowded) if many else _one_by_one(one, upright, NEAR):
             yield pairs, turned
 
