@@ -22,9 +22,8 @@ from tlbook.classifier.photos import Photos
 from tlbook.classifier.saved import SHORT
 from tlbook.classifier.sharding import need_packages
 from tlbook.classifier.tasks import CLASSES, Task
-from tlbook.datasets import BadImage, LeftOut, Split
+from tlbook.datasets import BadImage, LeftOut, Split, duplicates
 from tlbook.datasets.decoding import FULL
-from tlbook.datasets.duplicates import EXHAUSTIVE, close_pairs
 from tlbook.datasets.listing import bytes_of
 from tlbook.datasets.sources import open_source
 from tlbook.datasets.splits import visible
@@ -299,7 +298,7 @@ def _check_source(photos: ShardPhotos, source: Path) -> None:
         same = place is not None and hashlib.sha256(bytes_of(place)).hexdigest() == first[2]
     except BadImage:
         same = False
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         raise InputError(f"--photos {source}: {sentence(error)}") from error
     if not same:
         raise InputError(
@@ -357,7 +356,7 @@ def near_duplicates(photos: ShardPhotos, folder: Path) -> dict[str, Any]:
     n = int(ends[-1])
     upright, mirrored = (_hashes(photos, column, folder / f"{column}.npy") for column in ("hash", "hash_mirrored"))
     dropped, crowded, kept = np.zeros(n, bool), np.zeros(n, bool), _Closest()
-    for (i, j, bits), _ in close_pairs(upright, mirrored, crowded):
+    for (i, j, bits), _ in duplicates.close_pairs(upright, mirrored, crowded):
         across = np.searchsorted(ends, i, side="right") != np.searchsorted(ends, j, side="right")
         if across.any():
             dropped[i[across]] = True
@@ -370,7 +369,7 @@ def near_duplicates(photos: ShardPhotos, folder: Path) -> dict[str, Any]:
         "dropped": {name: base64.b64encode(np.packbits(mask).tobytes()).decode() for name, mask in masks.items()},
         "n_dropped": {name: int(mask.sum()) for name, mask in masks.items()},
         "crowded": int(crowded.sum()),
-        "exhaustive": n <= EXHAUSTIVE,
+        "exhaustive": n <= duplicates.EXHAUSTIVE,
     }
 
 
