@@ -321,10 +321,13 @@ def _on_likeness(advice: dict[str, Any]) -> str:
 def _on_sample(photos: dict[str, Any]) -> str:
     """Of which photos advice was computed, where there were too many for all."""
     drawn, counts = photos.get("sampled", {}), photos["counts"]
-    some = [f"{n:,} of {sum(counts[name].values()):,} {name} photos" for name, n in drawn.items()]
+    called = {"train": "training"}
+    some = [f"{n:,} of {sum(counts[name].values()):,} {called.get(name, name)} photos" for name, n in drawn.items()]
     if not some:
         return ""
-    return f" This, and how far test photos lie from training photos, was asked of a random sample: {', '.join(some)}."
+    return (
+        f" This, and how far test photos lie from training photos, was computed on a random sample: {', '.join(some)}."
+    )
 
 
 def _on_files(left: list[list[str]], n: int | None = None) -> str:

@@ -198,6 +198,11 @@ class ShardPhotos:
                 "each is nearly the same as one in validation or test; give different photos, or keep them with "
                 "near_duplicates='report'"
             )
+        if not found.sizes["validation"]:
+            raise InputError(
+                f"each validation photo of {self.found.folder} is nearly the same as a test photo; give different photos, or keep "
+                "them with near_duplicates='report'"
+            )
         return found
 
     def fetched(self, wanted: Sequence[tuple[int, str, str]], folder: Path) -> dict[str, Path]:

@@ -58,9 +58,7 @@ class ShardStages(Stages):
     every: ShardPhotos
 
     def __init__(self, state: Any, every: ShardPhotos, *more: Any) -> None:
-        super().__init__(
-            state, cast(Photos, every), *more
-        )  # until samples are drawn, its sizes and notes are asked for
+        super().__init__(state, cast(Photos, every), *more)  # it is asked for sizes and notes until samples are drawn
         self.every = every
         self._duplicates: dict[str, Any] = {"pairs": [], "n_pairs": 0}
         self._files: dict[str, Path] = {}
@@ -196,9 +194,9 @@ class ShardStages(Stages):
     def described(self, classifier: Classifier, report: Any, why: dict[str, Any]) -> dict[str, Any]:
         if "test" in self._sampled:
             right = total = 0
-            for shard, logits in self._logits(classifier):
-                right += int((logits.argmax(axis=1) == shard).sum())
-                total += len(shard)
+            for labels, logits in self._logits(classifier):
+                right += int((logits.argmax(axis=1) == labels).sum())
+                total += len(labels)
             self.notes.insert(
                 0,
                 f"the numbers and figures of this page are of a random sample of {report.n:,} of the {total:,} test photos; on "
