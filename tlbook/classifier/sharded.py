@@ -200,8 +200,8 @@ class ShardPhotos:
             )
         if not found.sizes["validation"]:
             raise InputError(
-                f"each validation photo of {self.found.folder} is nearly the same as a test photo; give different photos, or keep "
-                "them with near_duplicates='report'"
+                f"each validation photo of {self.found.folder} is nearly the same as a test photo; give different photos, or "
+                "keep them with near_duplicates='report'"
             )
         return found
 
