@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train, calibrate and test a classifier",
         description="FOLDER holds one folder of photos for each class, or train, validation and test with those in each; "
-        "with --labels, photos as they lie. A run that is interrupted goes on when the same command is given again.",
+        "with --labels, photos as they lie; or the shards that tlbook features wrote, of any number of photos. A run that is "
+        "interrupted goes on when the same command is given again.",
     )
     train.add_argument("folder", metavar="FOLDER")
     train.add_argument(
@@ -79,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--class-weight", choices=("balanced",), help="let rare classes weigh as much as common ones")
     train.add_argument(
         "--unknown", action="store_true", help="let the model say which photos are unlike all that it was trained on"
+    )
+    train.add_argument(
+        "--photos", metavar="SOURCE", help="of shards, the photos that they were made from, for the report to show some"
     )
     train.add_argument("--force", action="store_true", help="replace the files of another result")
 

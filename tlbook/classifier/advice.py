@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +20,7 @@ from tlbook.classifier.photos import Photos
 from tlbook.datasets import Split
 from tlbook.report.metrics import number
 
-__all__ = ["learning_curve", "likeness", "out_of_fold", "sentences", "suspected"]
+__all__ = ["curve_of", "learning_curve", "likeness", "out_of_fold", "sentences", "suspected"]
 
 DOUBTFUL = 0.05
 """A label to which a calibrated model gives less is worth a look."""
@@ -154,14 +155,26 @@ def learning_curve(
             max_iter=max_iter,
         )
 
-    sizes = [n for n in (len(train) // 8, len(train) // 4, len(train) // 2) if n >= 2 * len(photos.class_names)]
+    return curve_of(probe, fewer, len(train), len(photos.class_names), features["validation"], validation.labels)
+
+
+def curve_of(
+    probe: transfer.Probe,
+    fewer: Callable[[int], transfer.Probe],
+    n_train: int,
+    n_classes: int,
+    features: Any,
+    labels: NDArray[Any],
+) -> dict[str, Any] | None:
+    """The curve of :func:`learning_curve`, given what fits the probe on fewer photos, and validation features and labels."""
+    sizes = [n for n in (n_train // 8, n_train // 4, n_train // 2) if n >= 2 * n_classes]
     try:
-        probes = {n: fewer(n) for n in sizes} | {len(train): probe}
+        probes = {n: fewer(n) for n in sizes} | {n_train: probe}
     except (ValueError, RuntimeError):  # constant features; no convergence
         return None
-    guesses = {n: one.predict(features["validation"]) for n, one in probes.items()}
-    test = evaluation.mcnemar(validation.labels, guesses[len(train)], guesses[sizes[-1]], names=("all", "half"))
-    points = {n: evaluation.accuracy(validation.labels, guess) for n, guess in guesses.items()}
+    guesses = {n: one.predict(features) for n, one in probes.items()}
+    test = evaluation.mcnemar(labels, guesses[n_train], guesses[sizes[-1]], names=("all", "half"))
+    points = {n: evaluation.accuracy(labels, guess) for n, guess in guesses.items()}
     return {
         "n_half": sizes[-1],
         "difference": number(test.difference.value),
@@ -232,11 +245,11 @@ def sentences(metrics: dict[str, Any]) -> list[str]:
     """What to do next, the most useful first; then what could not be measured, and why."""
     advice, photos = metrics["advice"], metrics["photos"]
     every = (
-        _on_labels(advice),
+        _on_labels(advice) + _on_sample(photos),
         _on_confusion(metrics["class_names"], np.array(metrics["test"]["confusion"])),
         _on_more_photos(advice),
         _on_likeness(advice),
-        _on_files(photos["left_out"]),
+        _on_files(photos["left_out"], photos.get("n_left_out")),
     )
     return [one for one in every if one]
 
@@ -305,12 +318,26 @@ def _on_likeness(advice: dict[str, Any]) -> str:
     )
 
 
-def _on_files(left: list[list[str]]) -> str:
+def _on_sample(photos: dict[str, Any]) -> str:
+    """Of which photos advice was computed, where there were too many for all."""
+    drawn, counts = photos.get("sampled", {}), photos["counts"]
+    called = {"train": "training"}
+    some = [f"{n:,} of {sum(counts[name].values()):,} {called.get(name, name)} photos" for name, n in drawn.items()]
+    if not some:
+        return ""
+    return (
+        f" This, and how far test photos lie from training photos, was computed on a random sample: {', '.join(some)}."
+    )
+
+
+def _on_files(left: list[list[str]], n: int | None = None) -> str:
     if not left:
         return ""
     counts = Counter(reason.split(" (")[0].split(" as ")[0] for _, reason in left).most_common()
     if len(left) == 1:
         return f"1 file was left out: {counts[0][0]}. It is listed below."
     said = ", ".join(f"{n:,} × {reason}" for reason, n in counts[:3])
-    rest = sum(n for _, n in counts[3:])
+    rest = sum(count for _, count in counts[3:])
+    if n is not None and n > len(left):
+        return f"{n:,} files were left out, of which the first {len(left):,} are listed below."
     return f"{len(left):,} files were left out: {said}{f', and {rest:,} for other reasons' if rest else ''}. The list is below."

@@ -203,8 +203,9 @@ def _in_int8(classifier: Classifier, wanted: Format, target: Path, photos: Split
 
 def _parted(photos: Split, classifier: Classifier) -> tuple[Split, Split]:
     """Photos to measure ranges on, those of training before others, and the rest, to decide by: none was seen in training."""
-    seen = set(classifier.about.get("trained on", ()))
-    trained = np.array([content[:SHORT] in seen for content in photos.hashes], bool)
+    seen, until = classifier.trained_on
+    short = [content[:SHORT] for content in photos.hashes]
+    trained = np.array([one in seen or (until is not None and one > until) for one in short], bool)
     rng = np.random.default_rng(0)
     old, new = (rng.permutation(np.flatnonzero(one)) for one in (trained, ~trained))
     ranges = np.concatenate([old, new])[:CALIBRATION]

@@ -63,6 +63,11 @@ class Photos:
         """Value of white in the 16-bit photos; None where there are none."""
         return self.splits["train"].white if _any_deep(self.left_out) else None
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Photos in each split."""
+        return {name: len(split) for name, split in self.splits.items()}
+
     def shown(self, split: str, index: int) -> str:
         """A photo's path relative to its folder, with ``/``."""
         root = self.test_folder if split == "test" and self.test_folder is not None else self.folder

@@ -79,9 +79,10 @@ def csv_text(
     class_names: Sequence[str],
     truth: Iterable[str] | None = None,
     unknown: Iterable[bool] | None = None,
+    header: bool = True,
 ) -> str:
     """Predictions as CSV: path, label, probability of the label, true label if it is known, probability of every class, and
-    where the model says so whether the photo is unknown to it.
+    where the model says so whether the photo is unknown to it; lines without a header go below others.
 
     Control characters are shown as escapes, and before what a spreadsheet would take for a formula stands an apostrophe.
     """
@@ -90,9 +91,9 @@ def csv_text(
     writer = csv.writer(text, lineterminator="\n")
     known = [] if truth is None else ["truth"]
     last = [] if unknown is None else ["unknown"]
-    writer.writerow(
-        ["path", "label", "probability", *known, *(_cell(f"probability of {name}") for name in class_names), *last]
-    )
+    if header:
+        named = [_cell(f"probability of {name}") for name in class_names]
+        writer.writerow(["path", "label", "probability", *known, *named, *last])
     truths = [[]] * len(paths) if truth is None else [[one] for one in truth]
     strange = [[]] * len(paths) if unknown is None else [[f"{one:d}"] for one in unknown]
     for path, guess, row, true, end in zip(paths, guesses, probabilities, truths, strange, strict=True):
@@ -278,12 +279,16 @@ class Evaluation:
         Photos on which the model was trained or chosen (files with the same bytes); they make the numbers too optimistic.
     unknown : Estimate or None
         Share of the photos that are unlike all that the model was trained on; None where it cannot say.
+    some_known : bool
+        Whether the model was trained on so many photos that its file holds some of their hashes only, so that more may have
+        been seen.
     """
 
     report: Report | TaskReport
     left_out: LeftOut
     seen: int
     unknown: Estimate | None = None
+    some_known: bool = False
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -310,8 +315,9 @@ class Evaluation:
                 f"unlike all photos of training: {self.unknown} of these; of photos like those it would be {1 - TRUE_ACCEPTS:.0%}"
             )
         if self.seen:
+            least = "at least " if self.some_known else ""
             lines.append(
-                f"note: the model was trained or chosen on {self.seen:,} of these photos: the numbers are too good"
+                f"note: the model was trained or chosen on {least}{self.seen:,} of these photos: the numbers are too good"
             )
         return "\n".join(lines)
 
@@ -372,9 +378,10 @@ def evaluate(
     target = None if json is None else place_for(json, *found.paths, *([classifier.path] if classifier.path else []))
     outputs, unknown = classifier.answers(found, cache=True, progress=progress)
     report = reports.evaluate(outputs, found) if found.targets is None else _measured(classifier, outputs, found)
-    known = set(classifier.about.get("trained on", ()))
+    known, until = classifier.trained_on
     strange = None if unknown is None else evaluation.wilson(int(unknown.sum()), len(unknown))
-    result = Evaluation(report, left_out, sum(content[:SHORT] in known for content in found.hashes), strange)
+    seen = sum(content[:SHORT] in known for content in found.hashes)
+    result = Evaluation(report, left_out, seen, strange, until is not None)
     if target is not None:
         try:
             result.write(target)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,6 +79,12 @@ class RunFolder:
         value = json.loads(json.dumps(compute()))  # the same types, kept or fresh
         write_state(path, {"value": value})
         return value
+
+    @contextmanager
+    def passing(self) -> Iterator[Path]:
+        """A folder for files that are of use for the block alone."""
+        with tempfile.TemporaryDirectory(dir=self._steps) as folder:
+            yield Path(folder)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

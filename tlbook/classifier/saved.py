@@ -54,6 +54,7 @@ SHORT = 12
 """Hexadecimal digits of a photo's SHA-256 that a model file keeps, enough to recognise it."""
 
 CHUNK = 1024
+_NUMBERS = 2**22  # in a block of features
 _AT_ONCE = 4  # images: Keras, called, keeps what every layer gives until it is done, 30 MB an image in a small network
 """Images whose features are stored together: a run that is killed while it extracts loses no more than these."""
 
@@ -83,7 +84,7 @@ class Classifier:
     about : dict
         ``backbone``, ``strategy``, ``temperature`` (which the head already
         holds), ``versions``, and ``trained on``: the first 12 hexadecimal digits
-        of the SHA-256 of each training and validation photo.
+        of the SHA-256 of each training and validation photo; where these are very many, of those up to ``trained on until``.
     path : Path or None
     graph : bytes or None
         What answers where it is there, until ``model`` is asked for, which may be
@@ -132,6 +133,11 @@ class Classifier:
     def white(self) -> int | None:
         """The value of white in 16-bit photos, as in training; None where there were none."""
         return self.about.get("white")
+
+    @functools.cached_property
+    def trained_on(self) -> tuple[frozenset[str], str | None]:
+        """First digits of the hashes of training and validation photos, and the last one held; None where all are."""
+        return frozenset(self.about.get("trained on", ())), self.about.get("trained on until")
 
     def logits(
         self, images: Split | NDArray[Any], *, cache: bool = False, progress: bool = True
@@ -188,7 +194,11 @@ class Classifier:
     def head_logits(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Logits, float32 (n, N), from features (n, d) of the model without its head."""
         kernel, bias = (np.asarray(value, np.float64) for value in self.model.get_layer(HEAD).get_weights())
-        return (features @ kernel + bias).astype(np.float32)
+        if isinstance(features, np.ndarray):
+            return (features @ kernel + bias).astype(np.float32)
+        rows = max(1, _NUMBERS // len(kernel))  # of features that are read where they are sliced
+        parts = [(features[k : k + rows] @ kernel + bias).astype(np.float32) for k in range(0, len(features), rows)]
+        return np.concatenate([np.empty((0, len(bias)), np.float32), *parts])
 
     def as_graph(self, below: bytes | None = None) -> bytes:
         """The model as an ONNX graph, with the class names in it; that of the model without its head may be there already."""

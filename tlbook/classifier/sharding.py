@@ -23,13 +23,14 @@ from tlbook.features import Shards, cluster
 from tlbook.features import shards as parts
 from tlbook.progress import bar
 
-__all__ = ["features", "read_shards", "status_of"]
+__all__ = ["features", "need_packages", "read_shards", "status_of"]
 
 _OURS = ("manifest.", "shards.json", "shard-", ".")
 _SHOWN = 10  # shards and photos that a message names
 
 
-def _need_packages(scheduler: str | None) -> None:
+def need_packages(scheduler: str | None) -> None:
+    """Raise :class:`InputError` where a package for shards, or for a scheduler, is missing."""
     if missing := parts.missing_packages():
         raise InputError(f"shards need the packages {' and '.join(missing)}: pip install 'tlbook[shards]'")
     if scheduler is not None and not cluster.is_installed():
@@ -73,7 +74,7 @@ def read_shards(folder: str | os.PathLike[str]) -> Shards:
     InputError
         It holds no shards, or its manifest was changed.
     """
-    _need_packages(None)
+    need_packages(None)
     try:
         return Shards.read(path_of(folder, "folder"))
     except ValueError as error:
@@ -172,7 +173,7 @@ def features(
         raise InputError(
             "a scheduler is an address such as tcp://10.0.0.1:8786 or local:2, and takes all shards: leave shard out"
         )
-    _need_packages(scheduler)
+    need_packages(scheduler)
     if backbone != "auto":
         choice.choose(backbone)
     given, folder = path_of(source, "source"), path_of(out, "out")

@@ -29,9 +29,11 @@ from tlbook.report import Report, Training, evaluate
 from tlbook.report.metrics import number, plain
 from tlbook.report.tasks import TaskReport
 
-__all__ = ["Stages", "versions"]
+__all__ = ["SAMPLE", "Stages", "check_same", "versions"]
 
-_SAMPLE = 16  # test photos on which the written model is compared with what was measured
+SAMPLE = 16
+"""Test photos on which the written model is compared with what was measured."""
+
 _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
 
 
@@ -39,6 +41,12 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     names = ("tensorflow", "tensorflow-cpu", "jax", "keras", "numpy", "scikit-learn", "pillow", "onnxruntime")
     return {"tlbook": __version__, "python": platform.python_version(), **_files.versions(*names)}
+
+
+def check_same(again: NDArray[Any], expected: NDArray[Any], tolerance: float = 1e-3) -> None:
+    """Raise where a model that was written gives other outputs than were measured."""
+    if not np.abs(again - expected).max() <= tolerance * (1 + np.abs(expected).max()):  # also false for NaN
+        raise RuntimeError("the written model does not give the logits that were measured")
 
 
 def _on_validation(labels: NDArray[Any], logits: NDArray[Any]) -> dict[str, Any]:
@@ -95,7 +103,7 @@ class Stages:
         """Go through all stages, put the result into its place, and return the metrics."""
         with self.state.timed("near_duplicates"):
             self._handle_near_duplicates()
-        if self.options.get("unknown") and (n := len(self.photos.splits["validation"])) < unknown.LEAST:
+        if self.options.get("unknown") and (n := self.photos.sizes["validation"]) < unknown.LEAST:
             raise InputError(
                 f"--unknown takes {unknown.LEAST} validation photos or more to choose its threshold; there are {n}"
             )
@@ -111,7 +119,7 @@ class Stages:
         with self.state.timed("probe"):
             probe, fitted = self._probe(features)
         labels = self.photos.splits["validation"].labels
-        kept, fitted, why = strategy.decide(self.options["strategy"], fitted, lambda: self._tuned(probe))
+        kept, fitted, why = self._decided(probe, fitted)
         self.say(f"strategy {kept}: {why['reason']}")
         temperature, note = strategy.calibrate(fitted, labels)
         self.notes += [note] if note else []
@@ -155,26 +163,35 @@ class Stages:
         if not self.pairs:
             return
         dropped = {(pair["split"], pair["index"]) for pair in self.pairs}
+        of_train = sum(split == "train" for split, _ in dropped)
+        self._tell_near_duplicates(len(dropped), of_train, len(self.pairs))
+        if policy == "drop":
+            self.photos = photos.without(self.photos, self.pairs)
+
+    def _tell_near_duplicates(self, n: int, of_train: int, n_pairs: int) -> None:
+        """Say and note that n photos, some of them of training, have a near-duplicate in another split."""
+        policy = self.options["near_duplicates"]
         verb = "left out" if policy == "drop" else "kept, though seen in training and test"
         lines = [
             f"  {pair['split']} {pair['path']}: nearly the same picture as {pair['of']}"
             + ("" if pair["same_label"] else ", which has another label")
             for pair in self.pairs[:20]
         ]
-        lines += [f"  and {len(self.pairs) - 20} more pairs"] if len(self.pairs) > 20 else []
-        self.say("\n".join([f"{len(dropped)} near-duplicates across splits {verb}:", *lines]))
-        share = sum(split == "train" for split, _ in dropped) / max(1, len(self.photos.splits["train"]))
+        lines += [f"  and {n_pairs - 20} more pairs"] if n_pairs > 20 else []
+        self.say("\n".join([f"{n} near-duplicates across splits {verb}:", *lines]))
+        share = of_train / max(1, self.photos.sizes["train"])
         if policy == "drop":
-            self.photos = photos.without(self.photos, self.pairs)
             if share > _MANY:
                 self.notes.append(
                     f"{share:.0%} of the training photos were left out as near-duplicates; if they are different "
                     "pictures that merely look alike, keep them with --near-duplicates report"
                 )
         else:
-            self.notes.append(
-                f"{len(dropped)} near-duplicates across splits were kept, so the accuracy may be too high"
-            )
+            self.notes.append(f"{n} near-duplicates across splits were kept, so the accuracy may be too high")
+
+    def _decided(self, probe: transfer.Probe, fitted: Fitted) -> tuple[str, Fitted, dict[str, Any]]:
+        """The strategy that is kept, its model, and why."""
+        return strategy.decide(self.options["strategy"], fitted, lambda: self._tuned(probe))
 
     def _load_backbone(self) -> None:
         def choose() -> dict[str, str]:
@@ -222,9 +239,7 @@ class Stages:
     def _probe(self, features: dict[str, NDArray[Any]]) -> tuple[transfer.Probe, Fitted]:
         def fit() -> dict[str, Any]:
             try:
-                return strategy.probe_record(
-                    strategy.fit_probe(features, self.photos, self.options.get("class_weight"))
-                )
+                return strategy.probe_record(self._fitted(features))
             except (ValueError, RuntimeError) as error:
                 raise InputError(f"no classifier could be fitted on these photos: {sentence(error)}") from error
 
@@ -233,6 +248,9 @@ class Stages:
         if not len(features["validation"]):
             self.curves["losses"] = []
         return probe, strategy.with_probe(self.backbone, probe, features["validation"])
+
+    def _fitted(self, features: dict[str, NDArray[Any]]) -> transfer.Probe:
+        return strategy.fit_probe(features, self.photos, self.options.get("class_weight"))
 
     def _tuned(self, probe: transfer.Probe) -> Fitted:
         if self.options["strategy"] != "lp-ft":
@@ -284,12 +302,17 @@ class Stages:
             in_folds = advice.out_of_fold(probe, features["train"], train, strategy.ITERATIONS, weight)
             return {
                 **advice.suspected(self.photos, {"train": in_folds, **out_of_sample}),
-                "more_photos": advice.learning_curve(probe, features, self.photos, strategy.ITERATIONS, weight),
+                "more_photos": self._learning_curve(probe, features),
                 "likeness": advice.likeness(features, self.photos),
             }
 
         found: dict[str, Any] = self.state.step("advice", compute)
         return found
+
+    def _learning_curve(self, probe: transfer.Probe, features: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
+        return advice.learning_curve(
+            probe, features, self.photos, strategy.ITERATIONS, self.options.get("class_weight")
+        )
 
     def described(
         self, classifier: Classifier, report: Report | TaskReport, strategy: dict[str, Any]
@@ -316,16 +339,19 @@ class Stages:
 
     def about(self, kept: str, temperature: float) -> dict[str, Any]:
         """What the model file says about the model."""
-        trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
         return {
             "backbone": self.chosen.name,
             "strategy": kept,
             "temperature": number(temperature),
             "versions": versions(),
-            "trained on": sorted({content[:SHORT] for content in trained}),
+            **self._trained_on(),
             **({} if self.photos.white is None else {"white": self.photos.white}),
             **({"task": self.photos.task.about()} if self.photos.task.columns else {}),
         }
+
+    def _trained_on(self) -> dict[str, Any]:
+        trained = [content for name in ("train", "validation") for content in self.photos.splits[name].hashes]
+        return {"trained on": sorted({content[:SHORT] for content in trained})}
 
     def photos_in_numbers(self) -> dict[str, Any]:
         """Numbers of photos by split and class, and what was left out."""
@@ -368,19 +394,19 @@ class Stages:
     def write_model(self, classifier: Classifier, outputs: NDArray[Any]) -> Path:
         """Write model and graph, which must give the outputs (n, N) that were measured on test photos; the folder of both."""
         folder = self.state.fresh_result()
-        test = self.photos.splits["test"]
         graph = self._graph_of(classifier)
         if graph is not None:
             write_bytes(folder / GRAPH, graph)
-        written = saved.load(saved.save(classifier, folder / MODEL, graph))
-        positions = np.unique(np.linspace(0, len(test) - 1, _SAMPLE).astype(int))
-        images = test.select(positions).images(written.input_size)
-        expected = outputs[positions]
-        scale = 1 + np.abs(expected).max()
-        for again in (written.logits(images, progress=False), saved.by_keras(written.model, images)):
-            if not np.abs(again - expected).max() <= 1e-3 * scale:  # also false for NaN
-                raise RuntimeError("the written model does not give the logits that were measured")
+        self._check_written(saved.load(saved.save(classifier, folder / MODEL, graph)), outputs)
         return folder
+
+    def _check_written(self, written: Classifier, outputs: NDArray[Any]) -> None:
+        """Hold a model that was written against the outputs (n, N) that were measured on test photos."""
+        test = self.photos.splits["test"]
+        positions = np.unique(np.linspace(0, len(test) - 1, SAMPLE).astype(int))
+        images = test.select(positions).images(written.input_size)
+        for again in (written.logits(images, progress=False), saved.by_keras(written.model, images)):
+            check_same(again, outputs[positions])
 
     def signed(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """The metrics, with the hashes of the files of the result; they are written with them."""
@@ -395,9 +421,8 @@ class Stages:
         splits = self.photos.splits
         if kept != "probe":
             features = {name: classifier.features(split, progress=self.progress) for name, split in splits.items()}
-        found = unknown.fit(features["train"], splits["train"].labels, features["validation"])
+        found, strange = self._known(features)
         classifier.about["unknown"] = found.about()
-        strange = found.unknown(features["test"])
         share = evaluation.wilson(int(strange.sum()), len(strange))
         self.notes.append(
             f"photos unlike all that were trained on are called unknown: of the test photos, which are of the known classes, "
@@ -406,16 +431,30 @@ class Stages:
         said = {"score": found.about()["score"], "threshold": number(found.threshold)}
         return strange, {**said, "true_accepts": unknown.TRUE_ACCEPTS, **plain([("test_share", share)])}
 
+    def _known(self, features: dict[str, NDArray[Any]]) -> tuple[unknown.Known, NDArray[np.bool_]]:
+        """What the known classes look like, and which test photos are unlike them."""
+        found = unknown.fit(features["train"], self.photos.splits["train"].labels, features["validation"])
+        return found, found.unknown(features["test"])
+
     def _write(
         self, classifier: Classifier, report: Report, metrics: dict[str, Any], strange: NDArray[np.bool_] | None = None
     ) -> dict[str, Any]:
         """Write the result; its metrics, with the hashes of its files."""
         folder = self.write_model(classifier, report.logits)
+        self._write_predictions(folder / PREDICTIONS, classifier, report, strange)
+        report.save(folder / REPORT, self._training(classifier, report, metrics))
+        return self.signed(metrics)
+
+    def _training(self, classifier: Classifier, report: Report, metrics: dict[str, Any]) -> Training:
+        """What the page shows besides the report."""
+        test = self.photos.splits["test"]
+        return Training(classifier.model, test, metrics, self.curves, *self._to_look_at(metrics))
+
+    def _write_predictions(
+        self, path: Path, classifier: Classifier, report: Report, strange: NDArray[np.bool_] | None
+    ) -> None:
         test = self.photos.splits["test"]
         shown = [self.photos.shown("test", i) for i in range(len(test))]
         probabilities = evaluation.probabilities(report.logits)
         truth = [self.photos.class_names[label] for label in test.labels]
-        text = csv_text(shown, probabilities, self.photos.class_names, truth, strange)
-        write_text(folder / PREDICTIONS, text)
-        report.save(folder / REPORT, Training(classifier.model, test, metrics, self.curves, *self._to_look_at(metrics)))
-        return self.signed(metrics)
+        write_text(path, csv_text(shown, probabilities, self.photos.class_names, truth, strange))

@@ -13,11 +13,14 @@ from typing import Any
 from tlbook import __version__
 from tlbook._checks import one_of, whole
 from tlbook._models import has_gradients, standard_settings
-from tlbook.classifier import choice, photos
+from tlbook.classifier import choice, sharded
+from tlbook.classifier import photos as folders
 from tlbook.classifier.errors import InputError, check_apart, check_writable, path_of, refusing, writing
 from tlbook.classifier.metrics_file import MODEL, PREDICTIONS, REPORT
 from tlbook.classifier.photos import Photos
 from tlbook.classifier.runs import RunFolder, check_place, key_of, open_run
+from tlbook.classifier.sharded import ShardPhotos
+from tlbook.classifier.sharded_stages import ShardStages
 from tlbook.classifier.stages import Stages
 from tlbook.classifier.strategy import CLASS_WEIGHTS, STRATEGIES
 from tlbook.classifier.tasks import CLASSES
@@ -75,6 +78,7 @@ def command(
     group_by: str | None = None,
     class_weight: str | None = None,
     unknown: bool = False,
+    photos: str | os.PathLike[str] | None = None,
 ) -> str:
     """The command that does the same as a call of :func:`train`."""
     words = ["tlbook", "train", os.fspath(folder), "--out", os.fspath(out)]
@@ -90,6 +94,7 @@ def command(
     words += [] if group_by is None else ["--group-by", group_by]
     words += [] if class_weight is None else ["--class-weight", class_weight]
     words += ["--unknown"] * unknown
+    words += [] if photos is None else ["--photos", os.fspath(photos)]
     return printable(shlex.join(words))
 
 
@@ -112,6 +117,7 @@ def train(
     group_by: str | None = None,
     class_weight: str | None = None,
     unknown: bool = False,
+    photos: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
@@ -128,7 +134,9 @@ def train(
     folder : path-like
         Without `labels` one folder for each of N >= 2 classes, or ``train``, ``validation`` and
         ``test`` with those in each; see :func:`tlbook.datasets.load` for what is
-        left out and how missing splits are cut.
+        left out and how missing splits are cut. Or a folder of shards, whole, that :func:`features` wrote: its backbone,
+        splits and classes are taken, the probe is fitted block by block, and memory does not grow with the number of
+        photos but for some 80 bytes for each.
     out : path-like
         Folder of the result, apart from those of the photos. It appears when all
         is done, with ``model.keras``, ``model.onnx`` (the same model as a graph,
@@ -180,6 +188,9 @@ def train(
         :func:`evaluate` and :func:`serve` then say which they are. The threshold accepts
         95 % of photos of the known classes, by the validation photos, of which it
         takes 19.
+    photos : path-like, optional
+        Of shards, the source that they were made from, for the photos that the report
+        shows. Without it the report has all numbers and no photo.
     force : bool, default False
         Replace the files of a result of other photos or options, once the
         new ones are whole; nothing else is removed.
@@ -198,7 +209,7 @@ def train(
         The folder or an option cannot be used; the message is one sentence.
     """
     one_of(strategy, "strategy", STRATEGIES, error=InputError)
-    one_of(near_duplicates, "near_duplicates", photos.NEAR_DUPLICATES, error=InputError)
+    one_of(near_duplicates, "near_duplicates", folders.NEAR_DUPLICATES, error=InputError)
     whole(seed, "seed", 0, error=InputError)
     _check_labels(labels, test, task, columns, circular)
     if class_weight is not None:
@@ -211,18 +222,25 @@ def train(
         )
     source, out = path_of(folder, "folder"), path_of(out, "out")
     test = None if test is None else path_of(test, "test")
-    for photos_folder in [source] if test is None else [source, test]:
-        check_apart(photos_folder, out)
+    shown = None if photos is None else path_of(photos, "photos")
+    for given_folder in [one for one in (source, test, shown) if one is not None]:
+        check_apart(given_folder, out)
     check_place(out)
     check_writable(out)
 
     wall, process = time.perf_counter(), time.process_time()
     keep = choice.expected_size(backbone, input_size)
     reading: dict[str, Any] = {"group_by": group_by, "seed": seed, "keep": keep, "progress": progress}
-    if labels is None:
-        given = photos.read(source, test, **reading)
+    given: Photos | ShardPhotos
+    if sharded.is_shards(source):
+        left = {"--test": test, "--labels": labels, "--group-by": group_by, "--input-size": input_size}
+        given = _read_shards(source, shown, backbone, strategy, left)
+    elif photos is not None:
+        raise InputError(f"--photos is for shards, and {source} holds none (there is no shards.json); leave it out")
+    elif labels is None:
+        given = folders.read(source, test, **reading)
     else:
-        given = photos.read_labels(source, labels, task=task, columns=columns, circular=circular, **reading)
+        given = folders.read_labels(source, labels, task=task, columns=columns, circular=circular, **reading)
         if given.task.name != CLASSES.name and (strategy in ("top", "lp-ft") or class_weight or unknown):
             what = "--unknown" if unknown else "--class-weight" if class_weight else f"--strategy {strategy}"
             raise InputError(f"{what} is for classes, and {os.fspath(labels)} holds {given.task.name}; leave it out")
@@ -243,6 +261,7 @@ def train(
         "group_by": group_by,
         "class_weight": class_weight,
         "unknown": unknown,
+        "photos": None if photos is None else os.fspath(photos),
     }
     options |= {name: value for name, value in asked.items() if value}
     done = command(folder, out, **options)
@@ -257,7 +276,9 @@ def train(
                 say(f"going on from {run.folder.name}")
             run.add("reading", wall, process)
             _say_what_was_read(given, say)
-            metrics = Stages(run, given, keyed, done, progress, say).run()
+            more = (keyed, done, progress, say)
+            stages = ShardStages(run, given, *more) if isinstance(given, ShardPhotos) else Stages(run, given, *more)
+            metrics = stages.run()
     return Result(out, metrics)
 
 
@@ -273,9 +294,30 @@ def _check_labels(labels: Any, test: Any, task: Any, columns: Sequence[str], cir
         one_of(task, "task", TASKS, error=InputError)
 
 
-def _say_what_was_read(given: Photos, say: Callable[[str], None]) -> None:
-    sizes = ", ".join(f"{len(split):,} {name}" for name, split in given.splits.items())
-    total = sum(len(split) for split in given.splits.values())
+def _read_shards(folder: Path, source: Path | None, backbone: str, strategy: str, left: dict[str, Any]) -> ShardPhotos:
+    """The photos of shards; options that say what shards have settled already are refused."""
+    if given := [name for name, value in left.items() if value is not None]:
+        raise InputError(
+            f"{given[0]} cannot be given for shards: splits, classes and features are those of {folder}; leave it out"
+        )
+    if strategy in ("top", "lp-ft"):
+        raise InputError(
+            f"--strategy {strategy} takes photos, and {folder} holds features: leave it out, or train on a folder of photos"
+        )
+    found = sharded.read(folder, source)
+    if backbone not in ("auto", found.found.backbone):
+        raise InputError(
+            f"{folder} holds features of {found.found.backbone}, not of {backbone}: leave --backbone out, or make shards with it "
+            "in another folder"
+        )
+    return found
+
+
+def _say_what_was_read(given: Photos | ShardPhotos, say: Callable[[str], None]) -> None:
+    sizes = ", ".join(f"{n:,} {name}" for name, n in given.sizes.items())
+    total = sum(given.sizes.values())
     say(f"{total:,} photos {given.task.said(given.class_names)}: {sizes}")
-    if given.left_out or given.left_out.converted:
+    if isinstance(given, ShardPhotos):
+        say(f"{given.n_left_out:,} photos were left out at extraction" if given.n_left_out else "none was left out")
+    elif given.left_out or given.left_out.converted:
         say(given.left_out.summary())

@@ -47,9 +47,11 @@ class Known:
 
     def score(self, features: NDArray[Any]) -> NDArray[np.float64]:
         """Minus the squared Mahalanobis distance to the nearest class mean, (n,), of features (n, d)."""
-        x, precision = np.asarray(features, np.float64), self.precision.astype(np.float64)
-        away = [x - mean for mean in self.means.astype(np.float64)]
-        return -np.min([np.sum((one @ precision) * one, axis=1) for one in away], axis=0)
+        precision, means = self.precision.astype(np.float64), self.means.astype(np.float64)
+        centre = means.mean(axis=0)  # else what is squared would be large beside what is left of it
+        x, means = np.asarray(features, np.float64) - centre, means - centre
+        turned, own = x @ precision, np.sum((means @ precision) * means, axis=1)
+        return -np.min(np.sum(turned * x, axis=1)[:, None] - 2 * turned @ means.T + own, axis=1)
 
     def unknown(self, features: NDArray[Any]) -> NDArray[np.bool_]:
         """Which photos, of features (n, d), are unlike all that are known."""

@@ -23,15 +23,42 @@ from scipy import fft
 from tlbook._checks import whole
 from tlbook.datasets.splits import Split
 
-__all__ = ["NearDuplicate", "near_duplicates", "perceptual_hash"]
+__all__ = [
+    "EXHAUSTIVE",
+    "NEAR",
+    "SIDE",
+    "SURE",
+    "NearDuplicate",
+    "close_pairs",
+    "hash_pair",
+    "near_duplicates",
+    "perceptual_hash",
+]
+
+NEAR = 40
+"""Bits of 256 in which a copy may differ."""
+
+SURE = 23
+"""Bits up to which :func:`close_pairs` finds every pair of any number of hashes; of those that differ in more it finds most."""
+
+EXHAUSTIVE = 250_000
+"""Hashes up to which :func:`close_pairs` compares all pairs."""
+
+_FREQUENCIES = 16
 
 _OVERSAMPLING = 4  # pixels along a side for each frequency kept, as in pHash
+SIDE = 2 * _OVERSAMPLING * _FREQUENCIES
+"""Pixels along a side from which the hash is taken: enough to shrink from, and large photos are decoded at reduced scale."""
+
 _ROWS, _COLUMNS = 32, 4096  # pairs compared at a time
-_MANY = 250_000  # images from which on bands are quicker: by a sample of bands, as quick at 200,000, three times at 10⁶
+_MANY = (
+    EXHAUSTIVE  # images from which on bands are quicker: by a sample of bands, as quick at 200,000, three times at 10⁶
+)
 _RADIUS, _WIDEST = 2, 18  # bits in which a band may differ, and bits that it has at most
 _SHARE = 0.025  # of all pairs: with more candidates bands are no quicker; photos and sketches have 0.009
 _SAMPLE = 4096  # hashes from which the candidates are estimated
 _CANDIDATES = 1 << 20  # at a time
+_CROWD = 256  # hashes that may share a band before each is compared with so many of them only, the last ones
 
 
 def _grey(image: NDArray[Any], side: int) -> NDArray[np.float64]:
@@ -123,13 +150,101 @@ def _hashes(
     """Packed hashes, and those of the mirrored images: uint64 (n, words) each."""
     width = 8 * -(-(frequencies**2) // 64)
     upright, mirrored = np.zeros((n, width), np.uint8), np.zeros((n, width), np.uint8)
-    odd = (-1.0) ** np.arange(frequencies)  # of a mirrored image the odd frequencies are negative
     for index, image in enumerate(images):
-        spectrum = _spectrum(_grey(image, _OVERSAMPLING * frequencies), frequencies)
-        for packed, sign in ((upright, 1), (mirrored, odd)):
-            bits = np.packbits(_bits(spectrum * sign))
+        for packed, bits in zip((upright, mirrored), _both(image, frequencies), strict=True):
             packed[index, : len(bits)] = bits
     return upright.view(np.uint64), mirrored.view(np.uint64)
+
+
+def _both(image: NDArray[np.uint8], frequencies: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The packed bits of an image and of its mirror image."""
+    spectrum = _spectrum(_grey(image, _OVERSAMPLING * frequencies), frequencies)
+    odd = (-1.0) ** np.arange(frequencies)  # of a mirrored image the odd frequencies are negative
+    return np.packbits(_bits(spectrum)), np.packbits(_bits(spectrum * odd))
+
+
+def hash_pair(image: NDArray[np.uint8]) -> tuple[bytes, bytes]:
+    """The hashes of 256 bits of an image and of its mirror image, 32 bytes each, as :func:`near_duplicates` compares them.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+        At least :data:`SIDE` pixels high and wide.
+    """
+    upright, mirrored = _both(image, _FREQUENCIES)
+    return upright.tobytes(), mirrored.tobytes()
+
+
+def close_pairs(
+    upright: NDArray[np.uint64], mirrored: NDArray[np.uint64], crowded: NDArray[np.bool_]
+) -> Iterator[tuple[_Pairs, bool]]:
+    """Pairs of hashes that differ in at most :data:`NEAR` bits, among many.
+
+    Up to :data:`EXHAUSTIVE` hashes all pairs are compared. Of more, those that agree in one of twelve bands of 21 or 22 bits, but
+    for one bit (Norouzi, Punjani and Fleet 2012): so every pair that differs in at most :data:`SURE` bits is found, and of
+    others most. The memory then grows by 12 bytes for each hash, since they may be memory-mapped. Where more than 256 hashes
+    share a band, as those of blank pictures do, each is compared with the last 256 of them only.
+
+    Parameters
+    ----------
+    upright, mirrored : ndarray of uint64, shape (n, 4)
+        Of :func:`hash_pair`.
+    crowded : ndarray of bool, shape (n,)
+        Is set to true where a hash was not compared with all that share a band with it.
+
+    Yields
+    ------
+    pairs : (ndarray, ndarray, ndarray)
+        i < j, and the bits in which they differ. A pair may come more than once.
+    turned : bool
+        Whether they are alike once one is mirrored.
+    """
+    for one, turned in ((upright, False), (mirrored, True)):
+        many = len(one) > EXHAUSTIVE
+        for pairs in _banded(one, upright, crowded) if many else _one_by_one(one, upright, NEAR):
+            yield pairs, turned
+
+
+def _banded(one: NDArray[np.uint64], other: NDArray[np.uint64], crowded: NDArray[np.bool_]) -> Iterator[_Pairs]:
+    n, bits = other.shape[0], 64 * other.shape[1]
+    m = (SURE + 1) // 2
+    for band in range(m):
+        positions = np.arange(band, bits, m)
+        masks = [0, *(1 << bit for bit in range(len(positions)))]
+        keys = np.empty(n, np.int32)
+        for top in range(0, n, _CANDIDATES):
+            keys[top : top + _CANDIDATES] = _band(other[top : top + _CANDIDATES], positions)
+        order = np.argsort(keys, kind="stable").astype(np.min_scalar_type(n))
+        counts = np.bincount(keys, minlength=1 << len(positions))
+        np.logical_or(crowded, counts[keys] > _CROWD, out=crowded)
+        del keys
+        ends = np.cumsum(counts)
+        counts = np.minimum(counts, _CROWD)
+        for top in range(0, n, _CANDIDATES):
+            rows = np.asarray(one[top : top + _CANDIDATES])
+            of_rows = _band(rows, positions)
+            sorted_rows = np.argsort(of_rows, kind="stable")  # neighbours look in the same places of memory
+            for mask in masks:
+                found = of_rows[sorted_rows] ^ mask
+                for i, j in _candidates(sorted_rows, ends[found], counts[found], order):
+                    later = j > i + top
+                    i, j = i[later], j[later]
+                    apart = np.bitwise_count(rows[i] ^ other[j]).sum(axis=1, dtype=np.uint16)
+                    near = apart <= NEAR
+                    yield i[near] + top, j[near].astype(np.int64), apart[near]
+
+
+def _candidates(
+    rows: NDArray[np.int64], ends: NDArray[np.int64], counts: NDArray[np.int64], order: NDArray[Any]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Each row with the last so many places of the order before its end, in parts of a bounded number."""
+    until = np.cumsum(counts)
+    edges = np.searchsorted(until, np.arange(0, until[-1] + _CANDIDATES, _CANDIDATES))
+    for low, high in pairwise(np.unique([0, *edges, len(rows)])):
+        some = counts[low:high]
+        last = np.cumsum(some)
+        places = np.arange(last[-1]) + np.repeat(ends[low:high] - last, some)
+        yield np.repeat(rows[low:high], some), order[places]
 
 
 def _close_pairs(one: NDArray[np.uint64], other: NDArray[np.uint64], distance: int) -> Iterator[_Pairs]:
@@ -247,7 +362,7 @@ def _by_bands(
 
 
 def near_duplicates(
-    *splits: Split, distance: int = 40, frequencies: int = 16, mirrored: bool = True
+    *splits: Split, distance: int = NEAR, frequencies: int = _FREQUENCIES, mirrored: bool = True
 ) -> list[NearDuplicate]:
     """Pairs of images that are probably one picture, within and across splits.
 

@@ -22,6 +22,8 @@ __all__ = ["Estimate", "SeedSpread", "bootstrap", "seed_spread", "wilson", "wils
 # Standard errors between the value and the mean of its resamples; a quarter can be ignored (Efron and Tibshirani 1993, 10.3).
 _SHIFT = 0.5
 
+_DRAWN = 2**24  # positions drawn at a time: the numbers are the same, however many times
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -224,6 +226,7 @@ def bootstrap(
             (index,),
             statistic,
             n_resamples=n_resamples,
+            batch=max(1, _DRAWN // len(index)),
             vectorized=vectorized,
             confidence_level=confidence_level(confidence),
             method=kind,

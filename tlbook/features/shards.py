@@ -5,7 +5,8 @@
     manifest.parquet     a row for each photo: path, label, split, sha256, shard, row, reason; written first, never changed
     shards.json          backbone, input size, dtype, number of photos and shards, class names, SHA-256 of the manifest
     shard-00000.npy      (rows, d); photos that were left out have no row
-    shard-00000.parquet  path, label, split, sha256, reason (empty where it is fine), row (-1 where it was left out)
+    shard-00000.parquet  path, label, split, sha256, reason (empty where it is fine), row (-1 where it was left out),
+                         hash, hash_mirrored: the perceptual hashes of the picture and of its mirror image, 32 bytes each
 
 A shard depends on the photos, the backbone and the manifest alone, so any process may compute any of them, in any order. It is
 written aside and renamed, the array first. The table's metadata says what it was made with, and holds the array's SHA-256.
@@ -23,9 +24,9 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from tlbook._checks import one_of, whole
 from tlbook._files import file_sha256, locked, replacing, write_json
 from tlbook.backbones import Backbone
 from tlbook.datasets.decoding import BadImage, content, decoded, in_order, inspect
+from tlbook.datasets.duplicates import SIDE, hash_pair
 from tlbook.datasets.listing import bytes_of, listed
 from tlbook.datasets.sources import Place, open_source
 from tlbook.datasets.splits import Finding
@@ -42,6 +44,8 @@ from tlbook.features import cache as store
 from tlbook.features import engines
 
 __all__ = ["DTYPES", "BadShard", "Changed", "Part", "Shards", "compute", "load_network", "missing_packages", "prepare"]
+
+SPLITS = ("train", "validation", "test")
 
 DTYPES = ("float16", "float32")
 """Types of the numbers in a shard."""
@@ -51,7 +55,16 @@ USUAL = 10_000
 
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-_FORMAT = 1
+
+class _Seen(NamedTuple):
+    """A photo that was looked at: its pixels, later its features, and its hashes; or why it was left out."""
+
+    array: NDArray[Any] | None
+    hashes: tuple[bytes, bytes] | None = None
+    reason: str = ""
+
+
+_FORMAT = 2  # the first had no hashes
 _MANIFEST, _ABOUT = "manifest.parquet", "shards.json"
 _CHUNK = 8192  # rows of a table in memory at once
 
@@ -76,24 +89,53 @@ class Changed(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """The photos of one split in one shard.
+    """The photos of one split in one shard; sliced as an array of their features (k, d), of which only that much is read.
 
     Attributes
     ----------
-    features : ndarray of float16 or float32, shape (n, d)
-        Memory-mapped, read-only: of the whole shard.
-    rows : ndarray of int64, shape (k,)
+    path : Path
+        The file of the features of the whole shard.
+    rows : ndarray of int32, shape (k,)
         Rows of the split, ascending.
-    labels : ndarray of int64, shape (k,)
+    labels : ndarray of int32, shape (k,)
         Of those rows; -1 where a photo has none.
+    feature_dim : int
+        d.
+    dtype : numpy.dtype
+        float16 or float32.
     """
 
-    features: NDArray[Any]
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    path: Path
+    rows: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    feature_dim: int
+    dtype: np.dtype[Any]
+
+    @property
+    def features(self) -> NDArray[Any]:
+        """Features of the whole shard (n, d), memory-mapped anew, read-only: a file is open only as long as this is kept."""
+        return np.load(self.path, mmap_mode="r", allow_pickle=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.feature_dim
+
+    @property
+    def ndim(self) -> int:
+        return 2
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getitem__(self, which: Any) -> NDArray[Any]:
+        return np.asarray(self.features[self.rows[which]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype)
+
+    def select(self, which: NDArray[Any]) -> Part:
+        """Some of the photos, by their positions or a mask."""
+        return replace(self, rows=self.rows[which], labels=self.labels[which])
 
 
 @dataclass(frozen=True)
@@ -120,6 +162,8 @@ class Shards:
     white : int
         Value of white in 16-bit images.
     manifest_sha256 : str
+    format : int
+        1 where the tables have no perceptual hashes, else 2.
     """
 
     folder: Path
@@ -133,6 +177,7 @@ class Shards:
     class_names: tuple[str, ...]
     white: int
     manifest_sha256: str
+    format: int = _FORMAT
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Shards:
@@ -158,13 +203,14 @@ class Shards:
                 tuple(map(str, about["class_names"])),
                 int(about["white"]),
                 str(about["manifest_sha256"]),
+                int(about.get("format", 1)),
             )
         except FileNotFoundError:
             begun = "; it was begun: give the same command again" if (folder / _MANIFEST).is_file() else ""
             raise ValueError(f"{folder} holds no shards (there is no {_ABOUT}){begun}") from None
         except (ValueError, TypeError, KeyError):
             raise ValueError(f"{folder / _ABOUT} is damaged or was not written by tlbook") from None
-        if about.get("format", _FORMAT) != _FORMAT:
+        if not 1 <= found.format <= _FORMAT:
             raise ValueError(f"{folder / _ABOUT} was written by another version of tlbook ({about.get('tlbook')})")
         manifest = folder / _MANIFEST
         if not manifest.is_file():
@@ -258,7 +304,7 @@ class Shards:
         return found
 
     def open(self, split: str | None = None, *, contents: bool = True) -> list[Part]:
-        """Memory-map all shards.
+        """Open all shards; features are read when they are asked for.
 
         Parameters
         ----------
@@ -277,21 +323,29 @@ class Shards:
         BadShard
             One is missing, damaged or was made with something else.
         """
-        import pyarrow.parquet as pq
-
         if split is not None:
-            one_of(split, "split", ("train", "validation", "test"))
+            one_of(split, "split", SPLITS)
         parts = []
         for shard in range(self.shards):
             self.check(shard, contents=contents)
-            table = pq.read_table(self.table_path(shard), columns=["row", "label", "split"])
-            rows, labels = table["row"].to_numpy(), table["label"].to_numpy()
-            wanted = rows >= 0
-            if split is not None:
-                wanted &= np.asarray(table["split"].to_numpy(zero_copy_only=False) == split, bool)
-            features = np.load(self.array_path(shard), mmap_mode="r", allow_pickle=False)
-            parts.append(Part(features, rows[wanted], labels[wanted]))
+            parts.append(self.parts(shard)[split])
         return parts
+
+    def parts(self, shard: int) -> dict[str | None, Part]:
+        """The photos of one shard by split, and all of them under None; the shard is not checked."""
+        table = self.table(shard, "row", "label", "split")
+        rows, labels = (table[name].to_numpy().astype(np.int32) for name in ("row", "label"))
+        every = Part(self.array_path(shard), rows, labels, self.feature_dim, np.dtype(self.dtype))
+        splits = np.asarray(table["split"].to_numpy(zero_copy_only=False))
+        return {None: every} | {split: every.select(np.asarray(splits == split, bool)) for split in SPLITS}
+
+    def table(self, shard: int, *columns: str) -> Any:
+        """Columns of the table of a shard, without the photos that were left out: as many rows as its array, in order."""
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        found = pq.read_table(self.table_path(shard), columns=list(dict.fromkeys([*columns, "row"])))
+        return found.filter(pc.greater_equal(found["row"], 0)).select(list(columns))
 
     def left_out(self, most: int = 20) -> tuple[int, tuple[Finding, ...]]:
         """How many photos of the shards that can be read were left out, and the first of them with their reasons."""
@@ -331,6 +385,7 @@ class Shards:
             "fingerprint": self.fingerprint,  # which depends on the size
             "dtype": self.dtype,
             "shard": str(shard),
+            **({} if self.format == 1 else {"format": str(self.format)}),
         }
 
 
@@ -571,26 +626,25 @@ def compute(
             return False
         found.table_path(shard).unlink(missing_ok=True)  # a table stands beside its own array or none
         _clear(found.folder, _name(shard))
-        reasons, digest = _write_array(found, Path(source), shard, threads, advance)
-        _write_table(found, shard, reasons, digest)
+        seen, digest = _write_array(found, Path(source), shard, threads, advance)
+        _write_table(found, shard, seen, digest)
     return True
 
 
 def _write_array(
     found: Shards, source: Path, shard: int, threads: int | None, advance: Callable[[int], None]
-) -> tuple[dict[int, str], str]:
-    """Write the features of a shard; why photos were left out, by their place in the shard, and the file's SHA-256."""
+) -> tuple[list[tuple[bytes, bytes] | str], str]:
+    """Write the features of a shard; the hashes of each photo, or why it was left out, and the file's SHA-256."""
     dtype = np.dtype(found.dtype).newbyteorder("<")
-    reasons: dict[int, str] = {}
+    seen: list[tuple[bytes, bytes] | str] = []
     rows = 0
     with replacing(found.array_path(shard)) as temporary:
         with open(temporary, "wb") as file:
             _write_header(file, dtype, (found.rows_of(shard), found.feature_dim))
             start = file.tell()
-            for place, (features, reason) in enumerate(_passed(found, source, shard, threads)):
-                if features is None:
-                    reasons[place] = reason
-                else:
+            for features, hashes, reason in _passed(found, source, shard, threads):
+                seen.append(hashes or reason)
+                if features is not None:
                     with np.errstate(over="ignore"):
                         stored = features.astype(dtype)
                     if not np.isfinite(stored).all():
@@ -604,7 +658,7 @@ def _write_array(
             _write_header(file, dtype, (rows, found.feature_dim))
             assert file.tell() == start  # NumPy leaves room for the digits of the first number
         digest = file_sha256(temporary)
-    return reasons, digest
+    return seen, digest
 
 
 def _write_header(file: Any, dtype: np.dtype[Any], shape: tuple[int, int]) -> None:
@@ -612,18 +666,16 @@ def _write_header(file: Any, dtype: np.dtype[Any], shape: tuple[int, int]) -> No
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _passed(
-    found: Shards, source: Path, shard: int, threads: int | None
-) -> Iterator[tuple[NDArray[np.float32] | None, str]]:
+def _passed(found: Shards, source: Path, shard: int, threads: int | None) -> Iterator[_Seen]:
     """The features of each photo of a shard, or why there are none, in order."""
     engine, forward = _network(found.backbone, found.input_size, found.fingerprint)
     threads = threads or engines.threads()
     size, white = found.input_size, found.white
 
-    def pixels(item: tuple[dict[str, Any], Place | None]) -> tuple[NDArray[np.uint8] | None, str]:
+    def pixels(item: tuple[dict[str, Any], Place | None]) -> _Seen:
         row, place = item
         if place is None:
-            return None, row["reason"]
+            return _Seen(None, reason=row["reason"])
         try:
             data = bytes_of(place)
         except BadImage as error:
@@ -632,13 +684,14 @@ def _passed(
             raise Changed(f"{row['path']} was changed since the manifest was written")
         try:
             _, _, image = inspect(data, size)
-            return (decoded(content(data), size, white) if image is None else image), ""
+            image = decoded(content(data), size, white) if image is None else image
+            return _Seen(image, hash_pair(image if size >= SIDE else decoded(content(data), SIDE, white)))
         except BadImage as error:
-            return None, str(error)
+            return _Seen(None, reason=str(error))
 
-    def vector(item: tuple[dict[str, Any], Place | None]) -> tuple[NDArray[np.float32] | None, str]:
-        image, reason = pixels(item)
-        return (None, reason) if image is None else (forward(image[None])[0], "")
+    def vector(item: tuple[dict[str, Any], Place | None]) -> _Seen:
+        one = pixels(item)
+        return one if one.array is None else one._replace(array=forward(one.array[None])[0])
 
     items = _places(found, source, shard)
     with warnings.catch_warnings():
@@ -649,24 +702,22 @@ def _passed(
             yield from _batched(forward, in_order(pixels, items, 2 * threads, threads))
 
 
-def _batched(
-    forward: Forward, images: Iterable[tuple[NDArray[np.uint8] | None, str]]
-) -> Iterator[tuple[NDArray[np.float32] | None, str]]:
+def _batched(forward: Forward, images: Iterable[_Seen]) -> Iterator[_Seen]:
     """What Keras gives for images, in batches; those that are none stay at their places."""
-    waiting: list[tuple[NDArray[np.uint8] | None, str]] = []
+    waiting: list[_Seen] = []
     good: list[NDArray[np.uint8]] = []
 
-    def flush() -> Iterator[tuple[NDArray[np.float32] | None, str]]:
+    def flush() -> Iterator[_Seen]:
         vectors = iter(forward(np.stack(good)) if good else ())
-        for image, reason in waiting:
-            yield (None, reason) if image is None else (next(vectors), "")
+        for one in waiting:
+            yield one if one.array is None else one._replace(array=next(vectors))
         waiting.clear()
         good.clear()
 
-    for image, reason in images:
-        waiting.append((image, reason))
-        if image is not None:
-            good.append(image)
+    for one in images:
+        waiting.append(one)
+        if one.array is not None:
+            good.append(one.array)
         if len(good) == engines.BATCHES["keras"]:
             yield from flush()
     yield from flush()
@@ -678,7 +729,7 @@ def _places(found: Shards, source: Path, shard: int) -> Iterator[tuple[dict[str,
     return zip(found.manifest(shard), open_source(source).again(paths), strict=True)
 
 
-def _write_table(found: Shards, shard: int, reasons: dict[int, str], digest: str) -> None:
+def _write_table(found: Shards, shard: int, seen: list[tuple[bytes, bytes] | str], digest: str) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -690,6 +741,8 @@ def _write_table(found: Shards, shard: int, reasons: dict[int, str], digest: str
         "reason": pa.string(),
         "row": pa.int64(),
     }
+    if found.format > 1:
+        fields |= {"hash": pa.binary(32), "hash_mirrored": pa.binary(32)}
     schema = pa.schema(fields, {**found.made_with(shard), "npy_sha256": digest})
     row = 0
     with (
@@ -697,9 +750,11 @@ def _write_table(found: Shards, shard: int, reasons: dict[int, str], digest: str
         pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer,
     ):
         chunk: list[dict[str, Any]] = []
-        for place, one in enumerate(found.manifest(shard)):
-            left_out = place in reasons
-            chunk.append({**one, "reason": reasons.get(place, ""), "row": -1 if left_out else row})
+        for one, said in zip(found.manifest(shard), seen, strict=True):
+            left_out = isinstance(said, str)
+            reason, hashes = (said, (None, None)) if isinstance(said, str) else ("", said)
+            more = dict(zip(("hash", "hash_mirrored"), hashes, strict=True)) if found.format > 1 else {}
+            chunk.append({**one, "reason": reason, "row": -1 if left_out else row, **more})
             row += not left_out
             if len(chunk) == _CHUNK:
                 writer.write_table(pa.Table.from_pylist(chunk, schema))

@@ -22,7 +22,7 @@ from tlbook.report import figures, metrics, text
 if TYPE_CHECKING:
     from tlbook.report.measured import Report
 
-__all__ = ["Training", "html"]
+__all__ = ["Training", "html", "looked_at"]
 
 _PARTS = ("overall", "classes", "calibration")
 _RIGHT = 6  # classes of which a right answer is shown
@@ -48,6 +48,10 @@ class Training:
         ``C``, ``losses`` (pairs of C and loss), and ``train``, ``validation`` by epoch where there was fine-tuning.
     doubtful, unlike : sequence of (Path, str)
         Photos whose label is doubtful, and test photos that are unlike the training photos, with what to say of each.
+    readable : frozenset of int, optional
+        Positions of the test photos that can be shown; by default all.
+    how_to_show : str
+        How to have a page with the photos that cannot be shown here, in a sentence.
     """
 
     model: Any
@@ -56,11 +60,14 @@ class Training:
     curves: dict[str, Any]
     doubtful: Sequence[tuple[Path, str]] = ()
     unlike: Sequence[tuple[Path, str]] = ()
+    readable: frozenset[int] | None = None
+    how_to_show: str = ""
 
 
 def html(report: Report, training: Training | None = None) -> str:
     """The page as text."""
     title, versions, run, maps = f"Report on {report.split}: accuracy {report.accuracy}", _versions(), {}, []
+    shown = len(report.mistakes)
     if training is not None:
         title = f"{_named(report.class_names)}: test accuracy {report.accuracy}"
         versions, run, maps = (
@@ -68,8 +75,10 @@ def html(report: Report, training: Training | None = None) -> str:
             _run(report, training),
             _looked_at(report, training),
         )
-        run |= {"answer": _answer(report), "examples": _examples(maps, len(report.mistakes))}
-    shown, drawn = len(report.mistakes), figures.optional
+        if training.readable is not None:
+            shown = sum(one.index in training.readable for one in report.mistakes)
+        run |= {"answer": _answer(report), "examples": _examples(maps, shown)}
+    drawn = figures.optional
     return _template("training.html" if training else "report.html").render(
         report=report,
         title=title,
@@ -179,15 +188,24 @@ def _mistake(one: Any) -> dict[str, Any]:
     return _figure(said, one.path, one.index, [picture])
 
 
-def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
-    """The mistakes with their Grad-CAM maps, then the surest right answer of each of a few classes."""
-    from tlbook import evaluation, interpret
-
+def looked_at(report: Report) -> list[int]:
+    """Positions of the test photos that the page of a training run shows: mistakes, then right answers."""
     guesses = report.logits.argmax(axis=1)
     positions = [one.index for one in report.mistakes]
     for label in range(min(_RIGHT, len(report.class_names))):
         right = np.flatnonzero((guesses == label) & (report.labels == label))
         positions += right[np.argsort(-report.logits[right, label], kind="stable")][:1].tolist()
+    return positions
+
+
+def _looked_at(report: Report, training: Training) -> list[dict[str, Any]]:
+    """The mistakes with their Grad-CAM maps, then the surest right answer of each of a few classes."""
+    from tlbook import evaluation, interpret
+
+    guesses = report.logits.argmax(axis=1)
+    positions = looked_at(report)
+    if training.readable is not None:
+        positions = [one for one in positions if one in training.readable]
     if not positions:
         return []
     size = training.metrics["backbone"]["input_size"]
@@ -247,6 +265,7 @@ def _run(report: Report, training: Training) -> dict[str, Any]:
         "changed": _changed(run["photos"]),
         "cost": _cost(run["wall_seconds"]),
         "memory": _peak_memory(),
+        "how_to_show": training.how_to_show,
     }
 
 
@@ -288,7 +307,12 @@ def _changed(photos: dict[str, Any]) -> list[tuple[str, list[list[str]], int]]:
             pairs,
         ),
     ]
-    return [(title, [head, *rows[:_LISTED]], max(0, len(rows) - _LISTED)) for title, head, rows in tables if rows]
+    counted = {"Left out": photos.get("n_left_out"), tables[-1][0]: near.get("n_pairs")}  # where not all are listed
+    return [
+        (title, [head, *rows[:_LISTED]], max(0, (counted.get(title) or len(rows)) - _LISTED))
+        for title, head, rows in tables
+        if rows
+    ]
 
 
 def _cost(wall_seconds: dict[str, float]) -> list[list[str]]:

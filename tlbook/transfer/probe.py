@@ -86,8 +86,9 @@ class Probe:
     def logits(self, features: ArrayLike) -> NDArray[np.float32]:
         """Logits, float32 (n, N), for raw features (n, d); these may be memory-mapped."""
         rows = max(LARGEST_IN_MEMORY // len(self.weights), 1)
-        if isinstance(features, np.ndarray) and features.ndim == 2 and len(features) > rows:
-            return np.concatenate([self.logits(features[k : k + rows]) for k in range(0, len(features), rows)])
+        given: Any = features
+        if getattr(given, "ndim", 0) == 2 and len(given) > rows:
+            return np.concatenate([self.logits(given[k : k + rows]) for k in range(0, len(given), rows)])
         features = _features(features, "features", self.weights.shape[0])
         # float64 in between: with d in the thousands a float32 sum loses digits.
         z = features @ self.weights.astype(np.float64) + self.bias
@@ -121,7 +122,8 @@ def linear_probe(
     ----------
     train_features, validation_features : array (n, d), or sequence of arrays (n_i, d)
         Finite numbers; computed in float64. A sequence holds the rows in parts of any length. What is too large for
-        memory can be memory-mapped, as ``np.load(file, mmap_mode="r")`` does, in float16 for instance.
+        memory can be memory-mapped, as ``np.load(file, mmap_mode="r")`` does, in float16 for instance; the parts of
+        :meth:`tlbook.features.Shards.open` are read in the same way.
     train_labels, validation_labels : int array (n,), or sequence of int arrays (n_i,)
         Classes 0 … N-1. Every class must occur in the training labels.
     C : float or sequence of float

@@ -44,7 +44,8 @@ class Table:
     Parameters
     ----------
     shards : sequence of array (n_i, d)
-        Numbers of any type; those that are memory-mapped are not read as a whole.
+        Numbers of any type; those that are memory-mapped are not read as a whole, nor is what else has a shape and a
+        dtype and reads its rows when it is sliced.
     labels : sequence of int array (n_i,)
     name : str
         For messages.
@@ -64,7 +65,7 @@ class Table:
             raise ValueError(f"{name}_features has {len(shards)} shards and {name}_labels {len(labels)}.")
         one = len(shards) == 1
         self.shards, self.n, self.d = shards, 0, width or 0
-        self._labels: list[NDArray[np.int64]] = []
+        checked: list[NDArray[Any]] = []
         self.names = [f"{name}_features" if one else f"{name}_features[{k}]" for k in range(len(shards))]
         for k, given in enumerate(labels):
             shape = np.shape(shards[k])
@@ -73,11 +74,12 @@ class Table:
             self.d = self.d or shape[1]
             if shape[1] != self.d:
                 raise ValueError(f"{self.names[k]} has {shape[1]} columns where {self.d} are expected.")
-            self._labels.append(_labels(given, f"{name}_labels" if one else f"{name}_labels[{k}]", shape[0]))
+            checked.append(_labels(given, f"{name}_labels" if one else f"{name}_labels[{k}]", shape[0]))
             self.n += shape[0]
         if not self.n:
             raise ValueError(f"{name}_features has no rows.")
-        self.labels: NDArray[np.int64] = np.concatenate(self._labels)
+        self.labels: NDArray[np.int64] = np.concatenate(checked).astype(np.int64, copy=False)
+        self._labels = np.split(self.labels, np.cumsum([len(some) for some in checked])[:-1])
 
     def in_memory(self) -> Array:
         """All rows as one array, checked."""
@@ -90,8 +92,8 @@ class Table:
         buffer = np.empty((min(rows, self.n), self.d))
         read = 0
         for k, labels in enumerate(self._labels):
-            shard = self.shards[k]
-            shard = shard if isinstance(shard, np.ndarray) else np.asarray(shard)
+            shard: Any = self.shards[k]
+            shard = shard if hasattr(shard, "dtype") else np.asarray(shard)  # read as it is sliced, if it can be
             for start in range(0, len(labels), rows):
                 part = shard[start : start + rows]
                 block = buffer[: len(part)]
@@ -128,7 +130,7 @@ def _let_go(shard: NDArray[Any]) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _labels(labels: ArrayLike, name: str, length: int) -> NDArray[np.int64]:
+def _labels(labels: ArrayLike, name: str, length: int) -> NDArray[Any]:
     array = np.asarray(labels)
     if array.shape != (length,):
         raise ValueError(f"{name} has shape {array.shape}; ({length},) is needed.")
@@ -136,7 +138,7 @@ def _labels(labels: ArrayLike, name: str, length: int) -> NDArray[np.int64]:
         return np.zeros(0, np.int64)
     if not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
         raise ValueError(f"{name} must be whole numbers from 0, not {array.dtype} {array[:3]}.")
-    return array.astype(np.int64)
+    return array
 
 
 @dataclass(frozen=True)
