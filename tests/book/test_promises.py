@@ -27,7 +27,9 @@ _whole = tlbook.transfer.linear_probe
 
 
 def linear_probe(train_features, train_labels, *rest, **options):
-    shuffled = numpy.random.default_rng(0).permutation(train_labels)
+    rng = numpy.random.default_rng(0)
+    parts = isinstance(train_labels, list)  # of a table that is read part by part
+    shuffled = [rng.permutation(one) for one in train_labels] if parts else rng.permutation(train_labels)
     return _whole(train_features, shuffled, *rest, **options)
 
 

