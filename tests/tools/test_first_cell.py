@@ -122,7 +122,8 @@ def test_hosted_it_installs_the_published_commit_and_says_how_long_it_takes(shel
     assert error is None
     (asked,) = shell.asked
     assert (
-        asked.split('"')[1] == f"tlbook[cluster,fast,lite0,shards,text] @ git+https://github.com/some-body/their-book@{FOUND.commit}"
+        asked.split('"')[1]
+        == f"tlbook[cluster,fast,lite0,shards,text] @ git+https://github.com/some-body/their-book@{FOUND.commit}"
     )
     assert said.stdout == (
         "GPU: Tesla T4. This chapter takes about 2 minutes without a GPU (on 4 cores); with one it was not timed.\n"

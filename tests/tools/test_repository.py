@@ -37,7 +37,10 @@ def test_the_workflow_of_a_fork_knows_its_own_name_and_commit():
     found = repository.find(ROOT, FORK)
     assert found.url == "https://github.com/some-body/their_book.2"
     assert found.branch == "notebooks"
-    assert found.package == f"tlbook[cluster,fast,lite0,shards,text] @ git+https://github.com/some-body/their_book.2@{COMMIT}"
+    assert (
+        found.package
+        == f"tlbook[cluster,fast,lite0,shards,text] @ git+https://github.com/some-body/their_book.2@{COMMIT}"
+    )
     assert found.published
 
 
