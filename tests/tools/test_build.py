@@ -88,6 +88,7 @@ def test_package_imports_only_what_it_declares():
         "ai_edge_litert",
         "IPython",
         "jax",
+        "dask",
         "pyarrow",
         "webdataset",
         "distributed",
