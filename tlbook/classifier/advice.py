@@ -320,11 +320,10 @@ def _on_likeness(advice: dict[str, Any]) -> str:
 
 def _on_sample(photos: dict[str, Any]) -> str:
     """Of which photos advice was computed, where there were too many for all."""
-    drawn, counts = photos.get("sampled", {}), photos["counts"]
-    called = {"train": "training"}
-    some = [f"{n:,} of {sum(counts[name].values()):,} {called.get(name, name)} photos" for name, n in drawn.items()]
-    if not some:
+    if not (drawn := photos.get("sampled")):
         return ""
+    called, counts = {"train": "training"}, photos["counts"]
+    some = [f"{n:,} of {sum(counts[name].values()):,} {called.get(name, name)} photos" for name, n in drawn.items()]
     return (
         f" This, and how far test photos lie from training photos, was computed on a random sample: {', '.join(some)}."
     )

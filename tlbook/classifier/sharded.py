@@ -1,6 +1,6 @@
 """A folder of shards as the photos of a training run: splits and classes in columns, features and names read where needed.
 
-In memory are 8 bytes for each photo, its row and its class, and for a while about 60 more: while the probe is fitted, while
+In memory are 8 bytes for each photo, its row and its class, and for a while some more: while the probe is fitted, while
 near-duplicates are searched, while samples are drawn. All else is read in blocks.
 """
 

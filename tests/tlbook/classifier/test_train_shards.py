@@ -226,6 +226,7 @@ print(json.dumps(peaks))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="of which the peak can be asked for")
 def test_memory_is_some_bytes_a_photo(tmp_path):
     for n in (20_000, 200_000):
