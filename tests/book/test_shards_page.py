@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S)
 
 def commands(text):
     """The words after each ``tlbook``."""
-    return [shlex.split(found.group(1)) for found in re.finditer(r"\btlbook (features [^\n\"]*)", text)]
+    return [shlex.split(found.group(1)) for found in re.finditer(r"\btlbook ((?:features|train) [^\n\"`]*)", text)]
 
 
 def test_the_commands_exist():
@@ -26,8 +26,8 @@ def test_the_commands_exist():
     found = [words for language, text in BLOCKS if language in ("shell", "yaml") for words in commands(text)]
     for words in found:
         given = [re.sub(r"^(\$\w+|\{\})$", "7", word) for word in words]
-        assert cli._parser().parse_args(given).command == "features"
-    assert len(found) == 8
+        assert cli._parser().parse_args(given).command == words[0]
+    assert len(found) == 11
 
 
 def test_the_job_of_kubernetes_is_an_indexed_one():
