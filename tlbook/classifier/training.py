@@ -136,7 +136,7 @@ def train(
         ``test`` with those in each; see :func:`tlbook.datasets.load` for what is
         left out and how missing splits are cut. Or a folder of shards, whole, that :func:`features` wrote: its backbone,
         splits and classes are taken, the probe is fitted block by block, and memory does not grow with the number of
-        photos but for less than 200 bytes for each.
+        photos but for less than 500 bytes for each.
     out : path-like
         Folder of the result, apart from those of the photos. It appears when all
         is done, with ``model.keras``, ``model.onnx`` (the same model as a graph,
