@@ -43,6 +43,18 @@ def _computed(source: str, folder: str, shard: int) -> str:
 
 
 @contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what the block does to the environment: Dask sets there what its processes inherit, as one thread for each."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
 def _client(address: str) -> Iterator[Any]:
     """A connection to a scheduler, or to processes of this machine that end with the block."""
     import dask
@@ -58,11 +70,10 @@ def _client(address: str) -> Iterator[Any]:
         return
     given = address.removeprefix(_LOCAL)
     n = whole(int(given) if given.isdecimal() else given, "scheduler=local:N, N", of="processes")
-    # by default Dask has freed memory given back at once: images would be mapped anew for each photo, for a third more time
-    environment = {**dask.config.get("distributed.nanny.pre-spawn-environ")}
-    environment.pop("MALLOC_TRIM_THRESHOLD_", None)
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": environment}),
+        _environment_kept(),
+        # by default Dask has freed memory given back at once: images would be mapped anew for each photo, for a third more time
+        dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}),
         LocalCluster(
             n_workers=n,
             threads_per_worker=1,

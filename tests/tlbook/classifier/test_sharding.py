@@ -359,18 +359,18 @@ def test_processes_of_this_machine(photos, made, tmp_path):
     assert sorted(classifier.read_shards(out).missing()) == [0], "the others were computed"
 
 
-def test_processes_of_this_machine_keep_freed_memory():
+def test_processes_of_this_machine_keep_freed_memory(monkeypatch):
     """With Dask's own setting images are mapped anew for each photo, which took a third more processor time."""
     pytest.importorskip("distributed")
-    import dask
-
     from tlbook.features import cluster
 
-    before = dask.config.get("distributed.nanny.pre-spawn-environ")
+    names = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
     with cluster._client("local:1") as client:
-        (found,) = client.run(lambda: dict(os.environ)).values()
-    assert "MALLOC_TRIM_THRESHOLD_" not in found
-    assert dask.config.get("distributed.nanny.pre-spawn-environ") == before
+        (found,) = client.run(lambda: {name: os.environ.get(name) for name in names}).values()
+    assert found == {"MALLOC_TRIM_THRESHOLD_": None, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    assert not os.environ.keys() & set(names), "what Dask set for its processes holds for no other"
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:two", "local:"])
