@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -13,6 +17,7 @@ from tools import ROOT
 
 PAGE = (ROOT / "book" / "shards.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S)
+SETTINGS = [yaml.safe_load(text) for language, text in BLOCKS if language == "yaml"]
 
 
 def commands(text):
@@ -31,13 +36,29 @@ def test_the_commands_exist():
 
 
 def test_the_job_of_kubernetes_is_an_indexed_one():
-    (text,) = [text for language, text in BLOCKS if language == "yaml"]
-    spec = yaml.safe_load(text)["spec"]
+    spec = next(one for one in SETTINGS if "spec" in one)["spec"]
     assert spec["completionMode"] == "Indexed"
     assert (
         f"--shards {spec['completions']} --shard $JOB_COMPLETION_INDEX"
         in spec["template"]["spec"]["containers"][0]["command"][-1]
     )
+
+
+def test_workers_with_the_settings_for_dask_keep_freed_memory(tmp_path):
+    pytest.importorskip("distributed")
+    settings = next(one for one in SETTINGS if "distributed" in one)
+    program = "from distributed import nanny; print(nanny._get_env_variables('distributed.nanny.pre-spawn-environ'))"
+    said = []
+    for content in ({}, settings):
+        (tmp_path / "photos.yaml").write_text(yaml.safe_dump(content), "utf-8")
+        environment = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
+        environment["DASK_CONFIG"] = str(tmp_path)
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        said.append(ast.literal_eval(run.stdout))
+    before, after = said
+    assert before.keys() - after.keys() == {"MALLOC_TRIM_THRESHOLD_"} and after.keys() <= before.keys()
 
 
 def test_reading_shards_does_what_the_page_says(tmp_path, monkeypatch):
