@@ -17,7 +17,7 @@ from tlbook import datasets
 from tlbook.classifier.errors import InputError, sentence
 from tlbook.classifier.tasks import CLASSES, Classes, Labels, Numbers, Task
 from tlbook.datasets import Dataset, Finding, LeftOut, LeftOutWarning, Split
-from tlbook.datasets.folders import load_folder, load_labelled
+from tlbook.datasets.folders import SPLITS, load_folder, load_labelled
 from tlbook.datasets.grouping import groups_of
 from tlbook.datasets.splits import printable, visible
 from tlbook.datasets.tabled import load_table, measured_on
@@ -27,8 +27,6 @@ __all__ = ["NEAR_DUPLICATES", "Photos", "labelled", "near_duplicates", "read", "
 
 NEAR_DUPLICATES = ("drop", "report", "ignore")
 """What may be done about near-duplicates that lie in different splits."""
-
-_ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -336,12 +334,12 @@ def near_duplicates(photos: Photos) -> list[dict[str, Any]]:
         ``split`` and ``index`` of the photo in the earlier split, its ``path``, ``of`` (split and path of the other),
         ``distance`` in bits and ``same_label``.
     """
-    splits = [photos.splits[name] for name in _ORDER if len(photos.splits[name])]
+    splits = [photos.splits[name] for name in SPLITS if len(photos.splits[name])]
     found = []
     for pair in datasets.near_duplicates(*splits):
         if not pair.across:
             continue
-        (early, i), (late, j) = sorted((pair.first, pair.second), key=lambda place: _ORDER.index(place[0]))
+        (early, i), (late, j) = sorted((pair.first, pair.second), key=lambda place: SPLITS.index(place[0]))
         found.append(
             {
                 "split": early,

@@ -24,11 +24,11 @@ from tlbook.classifier.sharding import need_packages
 from tlbook.classifier.tasks import CLASSES, Task
 from tlbook.datasets import BadImage, LeftOut, Split, duplicates
 from tlbook.datasets.decoding import FULL
+from tlbook.datasets.folders import SPLITS
 from tlbook.datasets.listing import bytes_of
 from tlbook.datasets.sources import open_source
 from tlbook.datasets.splits import visible
 from tlbook.features import BadShard, Part, Shards
-from tlbook.features.shards import SPLITS
 
 __all__ = ["LISTED", "Rows", "ShardPhotos", "is_shards", "masks_of", "near_duplicates", "read", "spread"]
 

@@ -21,7 +21,7 @@ from tlbook.classifier.photos import Photos
 from tlbook.classifier.prediction import csv_text
 from tlbook.classifier.saved import Classifier
 from tlbook.classifier.sharded import Rows, ShardPhotos
-from tlbook.classifier.stages import SAMPLE, Stages, check_same
+from tlbook.classifier.stages import Stages, check_same, checked
 from tlbook.classifier.strategy import Fitted
 from tlbook.datasets import Split
 from tlbook.datasets.duplicates import EXHAUSTIVE, NEAR, SURE
@@ -222,20 +222,16 @@ class ShardStages(Stages):
     def _wanted(self, report: Report, metrics: dict[str, Any]) -> list[tuple[int, str, str]]:
         """Photos to look at: those on which the model is checked, and those of the page."""
         test = self._rows["test"]
-        places = {*self._checked(len(test)), *looked_at(report)}
+        places = {*checked(len(test)), *looked_at(report)}
         advised = metrics["advice"]
         unlike = (advised["likeness"] or {"farthest": []})["farthest"]
         wanted = {test[i] for i in (*places, *(one["index"] for one in unlike))}
         return sorted(wanted | {self._rows[one["split"]][one["index"]] for one in advised["suspected_labels"]})
 
-    @staticmethod
-    def _checked(n: int) -> list[int]:
-        return np.unique(np.linspace(0, n - 1, SAMPLE).astype(int)).tolist()
-
     def _check_written(self, written: Classifier, outputs: NDArray[Any]) -> None:
         """On photos where there are any, else the head on features and the rest on noise, on which Keras and graph must agree."""
         test = self.photos.splits["test"]
-        places = self._checked(len(test))
+        places = checked(len(test))
         check_same(written.head_logits(self.every.rows("test")[self._drawn["test"][places]]), outputs[places])
         seen = [place for place in places if str(test.paths[place]) in self._files]
         size = written.input_size

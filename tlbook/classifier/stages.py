@@ -29,10 +29,9 @@ from tlbook.report import Report, Training, evaluate
 from tlbook.report.metrics import number, plain
 from tlbook.report.tasks import TaskReport
 
-__all__ = ["SAMPLE", "Stages", "check_same", "versions"]
+__all__ = ["Stages", "check_same", "checked", "versions"]
 
-SAMPLE = 16
-"""Test photos on which the written model is compared with what was measured."""
+_SAMPLE = 16  # test photos on which the written model is compared with what was measured
 
 _MANY = 0.05  # of the training photos: so many near-duplicates call for a look
 
@@ -41,6 +40,12 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     names = ("tensorflow", "tensorflow-cpu", "jax", "keras", "numpy", "scikit-learn", "pillow", "onnxruntime")
     return {"tlbook": __version__, "python": platform.python_version(), **_files.versions(*names)}
+
+
+def checked(n: int) -> list[int]:
+    """Positions of those of n test photos on which the written model is compared with what was measured."""
+    found: list[int] = np.unique(np.linspace(0, n - 1, _SAMPLE).astype(int)).tolist()
+    return found
 
 
 def check_same(again: NDArray[Any], expected: NDArray[Any], tolerance: float = 1e-3) -> None:
@@ -403,7 +408,7 @@ class Stages:
     def _check_written(self, written: Classifier, outputs: NDArray[Any]) -> None:
         """Hold a model that was written against the outputs (n, N) that were measured on test photos."""
         test = self.photos.splits["test"]
-        positions = np.unique(np.linspace(0, len(test) - 1, SAMPLE).astype(int))
+        positions = checked(len(test))
         images = test.select(positions).images(written.input_size)
         for again in (written.logits(images, progress=False), saved.by_keras(written.model, images)):
             check_same(again, outputs[positions])

@@ -42,7 +42,7 @@ SURE = 23
 """Bits up to which :func:`close_pairs` finds every pair of any number of hashes; of those that differ in more it finds most."""
 
 EXHAUSTIVE = 250_000
-"""Hashes up to which :func:`close_pairs` compares all pairs."""
+"""Hashes up to which all pairs are compared: bands are as quick at 200,000, by a sample of them, and three times at 10⁶."""
 
 _FREQUENCIES = 16
 
@@ -51,9 +51,6 @@ SIDE = 2 * _OVERSAMPLING * _FREQUENCIES
 """Pixels along a side from which the hash is taken: enough to shrink from, and large photos are decoded at reduced scale."""
 
 _ROWS, _COLUMNS = 32, 4096  # pairs compared at a time
-_MANY = (
-    EXHAUSTIVE  # images from which on bands are quicker: by a sample of bands, as quick at 200,000, three times at 10⁶
-)
 _RADIUS, _WIDEST = 2, 18  # bits in which a band may differ, and bits that it has at most
 _SHARE = 0.025  # of all pairs: with more candidates bands are no quicker; photos and sketches have 0.009
 _SAMPLE = 4096  # hashes from which the candidates are estimated
@@ -252,7 +249,7 @@ def _close_pairs(one: NDArray[np.uint64], other: NDArray[np.uint64], distance: i
 
     A pair may come more than once.
     """
-    if len(one) >= _MANY:
+    if len(one) >= EXHAUSTIVE:
         bands = [(_band(one, band), _band(other, band)) for band in _bands(one.shape[1], distance)]
         masks = _masks(len(bands), one.shape[1], distance)
         if sum(_share(*keys, masks) for keys in bands) < _SHARE:

@@ -37,6 +37,7 @@ from tlbook._files import file_sha256, locked, replacing, write_json
 from tlbook.backbones import Backbone
 from tlbook.datasets.decoding import BadImage, content, decoded, in_order, inspect
 from tlbook.datasets.duplicates import SIDE, hash_pair
+from tlbook.datasets.folders import SPLITS
 from tlbook.datasets.listing import bytes_of, listed
 from tlbook.datasets.sources import Place, open_source
 from tlbook.datasets.splits import Finding
@@ -44,8 +45,6 @@ from tlbook.features import cache as store
 from tlbook.features import engines
 
 __all__ = ["DTYPES", "BadShard", "Changed", "Part", "Shards", "compute", "load_network", "missing_packages", "prepare"]
-
-SPLITS = ("train", "validation", "test")
 
 DTYPES = ("float16", "float32")
 """Types of the numbers in a shard."""

@@ -169,7 +169,7 @@ def hashes(draw):
 def test_bands_find_the_pairs_of_the_full_search(one, distance, candidates):
     other = np.roll(one, 1, axis=0)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_MANY", 0)
+        patched.setattr(module, "EXHAUSTIVE", 0)
         patched.setattr(module, "_SHARE", np.inf)
         patched.setattr(module, "_CANDIDATES", candidates)
         patched.setattr(module, "_WIDEST", 10)  # so that the few bits of a word are divided too
@@ -187,7 +187,7 @@ def test_where_a_band_is_crowded_all_are_compared(crowded, monkeypatch):
     elif crowded == "one band":
         for position in module._bands(4, 40)[3]:
             one[:, position // 64] &= ~(np.uint64(1) << np.uint64(position % 64))
-    monkeypatch.setattr(module, "_MANY", 3000)
+    monkeypatch.setattr(module, "EXHAUSTIVE", 3000)
     ways = []
     for way in ("_by_bands", "_one_by_one"):
         monkeypatch.setattr(module, way, lambda *given, way=way: ways.append(way) or iter(()))
@@ -199,7 +199,7 @@ def test_where_a_band_is_crowded_all_are_compared(crowded, monkeypatch):
 def test_memory_stays_bounded(banded, monkeypatch):
     """Neither way holds a number for each pair: one band that is the same in 4,000 hashes makes 16 million candidates."""
     one = np.random.default_rng(0).integers(0, 2**64, (4000, 4), np.uint64, endpoint=False)
-    monkeypatch.setattr(module, "_MANY", 0 if banded else 10**9)
+    monkeypatch.setattr(module, "EXHAUSTIVE", 0 if banded else 10**9)
     monkeypatch.setattr(module, "_SHARE", np.inf)
     monkeypatch.setattr(module, "_bands", lambda *given: [np.arange(18)])
     monkeypatch.setattr(module, "_masks", lambda *given: [0])
